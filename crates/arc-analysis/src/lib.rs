@@ -1,0 +1,1 @@
+//! The engines: pure functions from traces and counts to outcomes, findings, costs and reports.

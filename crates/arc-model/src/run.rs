@@ -1,0 +1,82 @@
+//! What is known about a run once it settled: the row that lists and figures are made of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentRef, Cost, Detection, LeafId, Outcome, SessionId, TaskId, Termination, Timestamp, TraceId, UserId};
+
+/// The settled summary of one trace; everything in it follows from the trace alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Run {
+    /// The trace it summarises.
+    pub trace_id: TraceId,
+    /// The agent that ran.
+    pub agent: AgentRef,
+    /// The task it is a trial of.
+    pub task: Option<TaskId>,
+    /// Which trial of the task.
+    pub trial: Option<u32>,
+    /// The conversation.
+    pub session: Option<SessionId>,
+    /// The end user.
+    pub user: Option<UserId>,
+    /// When the first span started; `None` for formats that record no times.
+    pub started_at: Option<Timestamp>,
+    /// When its first span arrived here.
+    pub received_at: Timestamp,
+    /// Time from the first start to the last end.
+    pub duration_ms: Option<f64>,
+    /// Whether some span has not ended.
+    pub is_running: bool,
+    /// Whether it succeeded, with every claim.
+    pub outcome: Outcome,
+    /// How it ended, where known.
+    pub termination: Option<Termination>,
+    /// What ended it, where an error did: the message of the exception or the failed root.
+    pub error: Option<String>,
+    /// What its model calls cost.
+    pub cost: Cost,
+    /// Input tokens of the leaf model calls; `None` when a call did not report them.
+    pub input_tokens: Option<u64>,
+    /// Output tokens of the leaf model calls; `None` when a call did not report them.
+    pub output_tokens: Option<u64>,
+    /// Spans.
+    pub span_count: u64,
+    /// Leaf model calls.
+    pub llm_calls: u64,
+    /// Tool calls.
+    pub tool_calls: u64,
+    /// Tool calls whose result is known to be an error or not.
+    pub tool_calls_judged: u64,
+    /// Of those judged, calls that succeeded with arguments that fit their schema.
+    pub tool_calls_correct: u64,
+    /// The models called, by name.
+    pub models: Vec<String>,
+    /// The framework the agent is built with.
+    pub framework: Detection,
+    /// The domain the agent works in.
+    pub domain: Detection,
+    /// Findings by leaf.
+    pub findings: Vec<LeafCount>,
+    /// The beginning of what was asked.
+    pub input_preview: Option<String>,
+    /// The beginning of what was answered.
+    pub output_preview: Option<String>,
+}
+
+impl Run {
+    /// Returns the time to sort and bucket by: when it started, else when it arrived.
+    pub fn at(&self) -> Timestamp {
+        self.started_at.unwrap_or(self.received_at)
+    }
+}
+
+/// How many findings a run has of a leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeafCount {
+    /// The leaf.
+    pub leaf: LeafId,
+    /// Findings of it.
+    pub count: u64,
+}

@@ -1,0 +1,1 @@
+//! The storage backends, side by side. The only SQL.

@@ -1,0 +1,116 @@
+//! The port for what was captured: spans in, settled runs and figures out.
+
+use arc_model::{AgentFigures, AgentName, AgentSummary, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId};
+use async_trait::async_trait;
+
+use crate::{Change, ChangeSeq, FindingQuery, Page, RunQuery, StoreError};
+
+/// Spans, the runs they settle into, and figures that cost the same at 10³ and at 10⁷ spans.
+///
+/// Every method is confined to the project it is given: nothing of another project is ever read,
+/// counted or changed. Methods may be called from many tasks at once.
+#[async_trait]
+pub trait TraceStore: Send + Sync {
+    /// Stores spans and returns once they are durable.
+    ///
+    /// - MUST be all or nothing, and durable when it returns `Ok`: a crash after that loses nothing.
+    /// - MUST be idempotent: a span already stored at the same revision with the same content
+    ///   changes nothing and does not mark its trace as unsettled.
+    /// - MUST be free of order: of several records of a span the highest revision is kept, and of
+    ///   several at one revision the one with the greatest content hash.
+    /// - MUST accept spans without an end, without a start, and with a parent that never arrives.
+    /// - Message bodies and other large values are stored once however often spans repeat them,
+    ///   within the bounds the backend documents.
+    async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError>;
+
+    /// Returns a whole trace, bodies included; `None` when no span of it is stored.
+    ///
+    /// MUST return every span exactly as it was appended.
+    async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError>;
+
+    /// Returns traces that were written to since they were last settled, longest untouched first.
+    ///
+    /// `root_ended_before`: a trace with an ended root (or no times at all) qualifies when its last
+    /// write is at or before this; `idle_before`: any trace qualifies when its last write is at or
+    /// before this. MUST return at most `limit`, over all projects.
+    async fn unsettled(
+        &self,
+        root_ended_before: Timestamp,
+        idle_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Unsettled>, StoreError>;
+
+    /// Stores runs with their findings, replacing what was settled before for the same traces.
+    ///
+    /// - MUST write run, findings and every figure derived from them in one transaction.
+    /// - MUST leave a trace unsettled that was appended to after [`Unsettled::mark`] was read; the
+    ///   run is stored all the same.
+    /// - Each settled run gets a new [`ChangeSeq`], greater than all before.
+    async fn settle(&self, settled: &[Settled], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Returns a settled run; `None` when it is not settled or not known.
+    async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<Run>, StoreError>;
+
+    /// Returns settled runs, newest first. Pages MUST concatenate to the whole listing.
+    async fn runs(&self, project: &ProjectId, query: &RunQuery) -> Result<Page<Run>, StoreError>;
+
+    /// Returns findings of settled runs. Pages MUST concatenate to the whole listing.
+    async fn findings(&self, project: &ProjectId, query: &FindingQuery) -> Result<Page<Finding>, StoreError>;
+
+    /// Returns every agent with settled runs, the most recently active one first.
+    async fn agents(&self, project: &ProjectId) -> Result<Vec<AgentSummary>, StoreError>;
+
+    /// Returns what an agent's reliability and cost figures are computed from.
+    ///
+    /// MUST equal what counting its settled runs would give, and MUST read rollups, not runs.
+    async fn figures(&self, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError>;
+
+    /// Returns changes after `after` in order, over all projects, at most `limit`.
+    ///
+    /// A run that was settled again appears once, at its newest number.
+    async fn changes(&self, after: ChangeSeq, limit: u32) -> Result<Vec<Change>, StoreError>;
+
+    /// Returns the number of the newest change; zero when there is none.
+    async fn last_change(&self) -> Result<ChangeSeq, StoreError>;
+}
+
+/// What became of appended spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Appended {
+    /// Spans that were not known before.
+    pub new: u64,
+    /// Spans that replaced an older record.
+    pub updated: u64,
+    /// Spans already stored, at this revision or a higher one.
+    pub unchanged: u64,
+}
+
+/// Tells whether a trace was appended to since it was read; grows with each append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WriteMark(pub u64);
+
+/// A trace that waits to be analysed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unsettled {
+    /// Its project.
+    pub project: ProjectId,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// When its first span arrived.
+    pub received_at: Timestamp,
+    /// How far it was written when this was read.
+    pub mark: WriteMark,
+}
+
+/// A trace that was analysed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// Its project.
+    pub project: ProjectId,
+    /// How far it was written when it was read for analysis.
+    pub mark: WriteMark,
+    /// What is known about it now.
+    pub run: Run,
+    /// What was found in it, in the order of the run.
+    pub findings: Vec<Finding>,
+}

@@ -1,0 +1,2 @@
+//! A scripted LLM server.
+fn main() {}

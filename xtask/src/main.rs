@@ -1,0 +1,2 @@
+//! Checks and generators that `make` calls.
+fn main() {}
