@@ -1,0 +1,83 @@
+# What a person types. `make demo` and `make test` need Rust, Python ≥ 3.10 with pip, Node ≥ 20 and make; they install the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+CHROMIUM ?= /usr/bin/chromium
+# cargo-nextest where there is one: same tests, faster.
+CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo 'cargo nextest run' || echo 'cargo test')
+UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts ui/package.json -type f 2>/dev/null)
+
+.PHONY: help demo build ui test check test-rust test-python test-ui test-browser fmt lint tidy gen clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+demo: build $(VENV)/sdk.stamp ## build, load real runs, run two sample agents, serve on http://localhost:8000
+	@PORT=$(PORT) examples/demo
+
+build: ui ## release binaries with the page inside
+	@cargo build --release --quiet --package arc-eval --package scripted-llm
+
+ui: ui/dist/index.html ## the page
+
+ui/node_modules/.stamp: ui/package.json ui/package-lock.json
+	cd ui && npm ci --no-audit --no-fund
+	@touch $@
+
+ui/dist/index.html: ui/node_modules/.stamp $(UI_SOURCES)
+	cd ui && npm run build
+	@touch $@
+
+$(VENV)/sdk.stamp: python/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable 'python[test]'
+	@touch $@
+
+check: fmt lint tidy ## what every commit has to pass; no network, no service, no Node
+	$(CARGO_TEST) --workspace
+
+test: test-rust test-python test-ui test-browser ## everything
+	@echo "all suites ran"
+
+test-rust:
+	$(CARGO_TEST) --workspace
+	cargo test --workspace --doc --quiet
+
+# The binaries that the Python and browser tests start.
+.PHONY: test-binaries
+test-binaries: ui
+	cargo build --package arc-eval --package scripted-llm
+
+test-python: $(VENV)/sdk.stamp test-binaries
+	cd python && ../$(VENV)/bin/python -m pytest -q
+
+test-ui: ui/node_modules/.stamp
+	cd ui && npm run check && npm test
+
+test-browser: ui/node_modules/.stamp test-binaries $(CHROMIUM)
+	cd ui && npm run e2e
+
+$(CHROMIUM):
+	@if [ "$$(id -u)" = 0 ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; \
+	else echo "the browser tests need Debian's Chromium: sudo apt-get install chromium" >&2; exit 1; fi
+
+fmt:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+tidy:
+	cargo xtask tidy
+
+gen: ## write the generated pages and the page's types
+	cargo xtask gen
+	cd ui && npm run gen
+
+clean: ## remove what was built, the demo's data included
+	rm -rf target ui/dist ui/node_modules $(VENV) .demo
