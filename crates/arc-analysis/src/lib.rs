@@ -1,1 +1,11 @@
 //! The engines: pure functions from traces and counts to outcomes, findings, costs and reports.
+
+pub mod cost;
+pub mod outcome;
+pub mod reliability;
+mod report;
+mod window;
+
+pub use cost::{billed_spans, price_span, price_trace};
+pub use outcome::settle_outcome;
+pub use report::{Issue, Recommendation, Report, ReportedAgent, report};

@@ -133,6 +133,8 @@ pub enum UnknownCost {
         /// The model as recorded.
         model: String,
     },
+    /// Token counts contradict each other, or overlap in a way that was not recorded.
+    UnclearUsage,
     /// A model call has not ended yet.
     Running,
 }
@@ -144,6 +146,7 @@ impl fmt::Display for UnknownCost {
             Self::NoModel => f.write_str("the model's name was not recorded"),
             Self::NoUsage => f.write_str("token counts were not recorded"),
             Self::Unpriced { model } => write!(f, "no price for model `{model}`"),
+            Self::UnclearUsage => f.write_str("the token counts do not add up"),
             Self::Running => f.write_str("a model call has not ended"),
         }
     }

@@ -1,0 +1,18 @@
+//! What runs cost. Integer money, one line per price, and a reason where a cost is not known.
+//!
+//! [`price_span`] prices one model call from its token counts, [`price_trace`] a whole run,
+//! [`figures`] what the report says about many. Prices come from the `genai-prices` table
+//! (`prices.rs` is the only file that knows it). A cost that an emitter reports is not used here:
+//! it stays on the span, beside what we compute.
+
+mod figures;
+mod prices;
+mod span;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub use figures::{CostFigures, MonthProjection, WeeklyChange, figures};
+pub use span::price_span;
+pub use trace::{billed_spans, price_trace};

@@ -1,0 +1,271 @@
+//! The price table, and the only file that knows where it comes from: the `genai-prices` crate.
+//!
+//! The crate answers "what does this usage cost" in `f64` dollars, per direction. To get one exact
+//! amount per usage class it is asked for each class alone, and the answer is turned back into the
+//! price of a token in whole pico-dollars. Prices in the table have at most six decimals per million
+//! tokens, so that price is exact, and every amount is rounded only once, in integers.
+
+use std::time::{Duration, SystemTime};
+
+use arc_model::{CostLine, ModelRef, NanoUsd, Timestamp};
+use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage};
+
+/// What tokens are billed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Input,
+    CacheRead,
+    CacheWrite,
+    CacheWrite1h,
+    AudioInput,
+    Output,
+    Reasoning,
+    AudioOutput,
+}
+
+impl Class {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::CacheRead => "cache_read",
+            Self::CacheWrite => "cache_write",
+            Self::CacheWrite1h => "cache_write_1h",
+            Self::AudioInput => "audio_input",
+            Self::Output => "output",
+            Self::Reasoning => "reasoning",
+            Self::AudioOutput => "audio_output",
+        }
+    }
+
+    const fn is_input(self) -> bool {
+        !matches!(self, Self::Output | Self::Reasoning | Self::AudioOutput)
+    }
+
+    /// The table's classes that a token of this class is in, from the widest to the narrowest.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Input => &["input_tokens"],
+            Self::CacheRead => &["input_tokens", "cache_read_tokens"],
+            Self::CacheWrite => &["input_tokens", "cache_write_tokens"],
+            Self::CacheWrite1h => &["input_tokens", "cache_write_tokens", "cache_write_1h_tokens"],
+            Self::AudioInput => &["input_tokens", "input_audio_tokens"],
+            Self::Output => &["output_tokens"],
+            Self::Reasoning => &["output_tokens", "output_reasoning_tokens"],
+            Self::AudioOutput => &["output_tokens", "output_audio_tokens"],
+        }
+    }
+}
+
+/// The price of something in pico-dollars (10⁻¹² USD).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PicoUsd(u64);
+
+impl PicoUsd {
+    const ZERO: Self = Self(0);
+
+    fn from_usd(usd: f64) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "prices are finite and not negative, and the cast saturates"
+        )]
+        Self((usd * 1e12).round() as u64)
+    }
+
+    /// Returns what `count` of it cost, rounded half up to the nano-dollar.
+    fn times(self, count: u64) -> NanoUsd {
+        let nanos = (u128::from(self.0) * u128::from(count) + 500) / 1000;
+        NanoUsd(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+}
+
+/// The prices that hold for one call: of one model, at one time, with one length of input (long
+/// inputs cost more a token with some models).
+pub(super) struct PriceSheet<'a> {
+    model: &'a str,
+    provider: &'a str,
+    at: SystemTime,
+    input_tokens: u64,
+    row: String,
+    input: PicoUsd,
+    output: PicoUsd,
+    request: PicoUsd,
+}
+
+impl<'a> PriceSheet<'a> {
+    /// Returns the prices of a model; `None` when the table has none for its tokens.
+    ///
+    /// Without a provider, the one is taken whose models are named like this, or that the name says
+    /// before a slash. A provider that the table does not know has no prices there, whatever its
+    /// models are called. Without a time the newest prices are taken, so that the answer does not
+    /// depend on when it is asked for.
+    pub(super) fn find(model: &'a ModelRef, at: Option<Timestamp>, input_tokens: u64) -> Option<Self> {
+        let mut sheet = Self {
+            model: model.name()?,
+            // The table takes this one for a proxy: it looks at the model's name.
+            provider: model.provider.as_deref().map_or("litellm", provider_id),
+            at: at.map_or_else(newest, system_time),
+            input_tokens: input_tokens.max(1),
+            row: String::new(),
+            input: PicoUsd::ZERO,
+            output: PicoUsd::ZERO,
+            request: PicoUsd::ZERO,
+        };
+        let price = sheet.ask(&[("input_tokens", sheet.input_tokens), ("output_tokens", MILLION)])?;
+        sheet.row = format!("{}/{}", price.provider_id, price.model_id);
+        sheet.input = per_token(price.input_price, sheet.input_tokens);
+        sheet.output = per_token(price.output_price, MILLION);
+        sheet.request = PicoUsd::from_usd((price.total_price - price.input_price - price.output_price).max(0.0));
+        // A row without token prices (images, hours of audio, a subscription) answers zero; only
+        // models that are called free are.
+        let is_priced = sheet.input != PicoUsd::ZERO || price.model_id.ends_with(":free");
+        is_priced.then_some(sheet)
+    }
+
+    /// Returns the price of a token of this class; what has no price of its own is billed as the
+    /// wider class it is in.
+    fn rate(&self, class: Class) -> PicoUsd {
+        match class {
+            Class::Input => return self.input,
+            Class::Output => return self.output,
+            _ => {}
+        }
+        let count = if class.is_input() { self.input_tokens } else { MILLION };
+        let usage: Vec<_> = class.keys().iter().map(|&key| (key, count)).collect();
+        let wider = if class.is_input() { self.input } else { self.output };
+        self.ask(&usage).map_or(wider, |price| {
+            per_token(if class.is_input() { price.input_price } else { price.output_price }, count)
+        })
+    }
+
+    /// Returns whether tokens of this class cost other than input, or output, in general.
+    pub(super) fn has_own_rate(&self, class: Class) -> bool {
+        self.rate(class) != if class.is_input() { self.input } else { self.output }
+    }
+
+    /// Returns what so many tokens of a class cost; `None` for no tokens, or when the class is not
+    /// billed (embedding models do not bill their output).
+    pub(super) fn line(&self, class: Class, tokens: u64) -> Option<CostLine> {
+        let rate = self.rate(class);
+        let billed = tokens > 0 && (rate != PicoUsd::ZERO || class == Class::Input);
+        billed.then(|| CostLine {
+            price_row: self.row.clone(),
+            class: class.as_str().to_owned(),
+            tokens,
+            amount: rate.times(tokens),
+        })
+    }
+
+    /// Returns the fee some providers take for each request, beside its tokens.
+    pub(super) fn request_line(&self) -> Option<CostLine> {
+        // Below a hundredth of a nano-dollar it is what the sums of the table's answer leave over.
+        (self.request.0 > 10).then(|| CostLine {
+            price_row: self.row.clone(),
+            class: "request".to_owned(),
+            tokens: 0,
+            amount: self.request.times(1),
+        })
+    }
+
+    fn ask(&self, usage: &[(&str, u64)]) -> Option<PriceCalculation> {
+        #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^53")]
+        let usage: Usage = usage.iter().map(|&(key, count)| (key, count as f64)).collect();
+        let request = PriceRequest::new(self.model, &usage).with_provider_id(self.provider).with_timestamp(self.at);
+        Calculator::bundled().calculate(&request).ok()
+    }
+}
+
+const MILLION: u64 = 1_000_000;
+
+#[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^53")]
+fn per_token(price: f64, tokens: u64) -> PicoUsd {
+    PicoUsd::from_usd(price / tokens as f64)
+}
+
+/// Returns the table's id of a provider in OpenTelemetry's or an instrumentation's spelling, where
+/// the table does not read that spelling itself.
+fn provider_id(name: &str) -> &str {
+    let is = |text: &str| name.eq_ignore_ascii_case(text);
+    let begins = |text: &str| name.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    if begins("az.") || begins("azure") {
+        return "azure";
+    }
+    if begins("gcp.") {
+        return "google";
+    }
+    if is("x_ai") {
+        return "x-ai";
+    }
+    if begins("fireworks") {
+        return "fireworks";
+    }
+    if is("open_router") { "openrouter" } else { name }
+}
+
+fn system_time(at: Timestamp) -> SystemTime {
+    let since_epoch = Duration::from_nanos(at.as_nanos().unsigned_abs());
+    let time = if at.as_nanos() < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(since_epoch)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+    };
+    time.unwrap_or_else(newest)
+}
+
+/// Noon UTC of a day after every price change in the table.
+fn newest() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_hours(130 * 8_766 + 12)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(provider: Option<&str>, model: &str) -> Option<String> {
+        let model =
+            ModelRef { provider: provider.map(str::to_owned), response: Some(model.to_owned()), ..ModelRef::default() };
+        PriceSheet::find(&model, None, 1_000).map(|sheet| sheet.row)
+    }
+
+    #[test]
+    fn providers_are_found_in_every_spelling() {
+        for (provider, model, row) in [
+            ("openai", "gpt-4o", "openai/gpt-4o"),
+            ("az.ai.openai", "gpt-4o", "azure/gpt-4o"),
+            ("azure.ai.inference", "gpt-4o", "azure/gpt-4o"),
+            ("gcp.vertex_ai", "gemini-2.0-flash", "google/gemini-2.0-flash"),
+            ("gcp.gen_ai", "gemini-2.0-flash", "google/gemini-2.0-flash"),
+            ("anthropic", "claude-3-5-haiku-20241022", "anthropic/claude-3-5-haiku-latest"),
+            ("x_ai", "grok-3", "x-ai/grok-3"),
+        ] {
+            assert_eq!(sheet(Some(provider), model).as_deref(), Some(row), "{provider} {model}");
+        }
+    }
+
+    #[test]
+    fn without_a_provider_the_name_of_the_model_decides() {
+        assert_eq!(sheet(None, "gpt-4o").as_deref(), Some("openai/gpt-4o"));
+        assert_eq!(sheet(None, "openai/gpt-4o").as_deref(), Some("openai/gpt-4o"));
+        assert_eq!(sheet(None, "my-finetune"), None);
+    }
+
+    #[test]
+    fn a_provider_without_prices_has_none_whatever_its_models_are_called() {
+        assert_eq!(sheet(Some("my-proxy"), "gpt-4o"), None);
+    }
+
+    #[test]
+    fn a_row_without_token_prices_is_not_free() {
+        assert_eq!(sheet(Some("github-copilot"), "gpt-4o"), None);
+        assert_eq!(sheet(Some("openai"), "whisper-1"), None);
+        assert!(sheet(Some("openrouter"), "deepseek/deepseek-r1:free").is_some());
+    }
+
+    #[test]
+    fn amounts_are_rounded_half_up_to_the_nano_dollar() {
+        assert_eq!(PicoUsd(37_500).times(1), NanoUsd(38));
+        assert_eq!(PicoUsd(37_500).times(2), NanoUsd(75));
+        assert_eq!(PicoUsd(37_499).times(1), NanoUsd(37));
+        assert_eq!(PicoUsd(u64::MAX).times(u64::MAX), NanoUsd(i64::MAX));
+    }
+}

@@ -1,0 +1,86 @@
+//! The cost of one model call: its tokens, split into classes that are billed differently.
+
+use arc_model::{Cost, CostLine, Span, SpanKind, UnknownCost, Usage};
+
+use super::prices::{Class, PriceSheet};
+
+/// Returns what one call of a model cost, with one line per class of tokens that has a price of its
+/// own.
+///
+/// Prices that change with time are those of when the call began. Unknown without token counts, a
+/// model, or a price; a count that is missing beside another makes the cost unknown and at least
+/// what the other one costs.
+pub fn price_span(span: &Span) -> Cost {
+    let Some(usage) = span.usage.as_ref().filter(|usage| !usage.is_empty()) else {
+        return Cost::unknown(if span.is_running() { UnknownCost::Running } else { UnknownCost::NoUsage });
+    };
+    let Some((model, name)) = span.model.as_ref().and_then(|model| Some((model, model.name()?))) else {
+        return Cost::unknown(UnknownCost::NoModel);
+    };
+    let Some(sheet) = PriceSheet::find(model, span.start.or(span.end), usage.input.unwrap_or(0)) else {
+        return Cost::unknown(UnknownCost::Unpriced { model: name.to_owned() });
+    };
+    let Some(mut lines) = lines(usage, &sheet) else {
+        return Cost::unknown(UnknownCost::UnclearUsage);
+    };
+    lines.extend(sheet.request_line());
+    // Embeddings have no output.
+    let is_complete = usage.input.is_some() && (usage.output.is_some() || span.kind == SpanKind::Embedding);
+    if is_complete {
+        return Cost::from_lines(lines);
+    }
+    Cost::Unknown { why: UnknownCost::NoUsage, at_least: lines.iter().map(|line| line.amount).sum() }
+}
+
+/// Returns the lines of the counts there are; `None` when the counts contradict each other.
+fn lines(usage: &Usage, sheet: &PriceSheet<'_>) -> Option<Vec<CostLine>> {
+    let mut lines = Vec::new();
+    if let Some(input) = usage.input {
+        lines.extend(input_lines(input, usage, sheet)?);
+    }
+    if let Some(output) = usage.output {
+        let parts =
+            [(Class::Reasoning, usage.reasoning.unwrap_or(0)), (Class::AudioOutput, usage.audio_output.unwrap_or(0))];
+        lines.extend(split(Class::Output, output, &parts, sheet)?);
+    }
+    Some(lines)
+}
+
+fn input_lines(input: u64, usage: &Usage, sheet: &PriceSheet<'_>) -> Option<Vec<CostLine>> {
+    let read = usage.cache_read.unwrap_or(0);
+    let hour = usage.cache_write_1h.unwrap_or(0);
+    let written = usage.cache_write.unwrap_or(hour);
+    let audio = usage.audio_input.unwrap_or(0);
+    if read.checked_add(written)? > input {
+        return None;
+    }
+    let is_cached = read > 0 || written > 0;
+    if audio > 0 && is_cached && sheet.has_own_rate(Class::AudioInput) {
+        // Nobody said how much of the audio was cached, and cached audio has yet another price.
+        return None;
+    }
+    let parts = [
+        (Class::CacheRead, read),
+        (Class::CacheWrite, written.checked_sub(hour)?),
+        (Class::CacheWrite1h, hour),
+        (Class::AudioInput, audio),
+    ];
+    split(Class::Input, input, &parts, sheet)
+}
+
+/// Splits `total` into the `parts` that have a price of their own, and the rest; `None` when a part
+/// is larger than its whole.
+fn split(whole: Class, total: u64, parts: &[(Class, u64)], sheet: &PriceSheet<'_>) -> Option<Vec<CostLine>> {
+    let mut rest = total;
+    let mut own = Vec::new();
+    for &(class, tokens) in parts {
+        if tokens > total {
+            return None;
+        }
+        if tokens > 0 && sheet.has_own_rate(class) {
+            rest = rest.checked_sub(tokens)?;
+            own.extend(sheet.line(class, tokens));
+        }
+    }
+    Some(sheet.line(whole, rest).into_iter().chain(own).collect())
+}

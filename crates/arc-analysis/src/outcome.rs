@@ -1,0 +1,133 @@
+//! Whether a run succeeded, who says so, and how it ended. Not a judgement of the answer.
+//!
+//! [`settle_outcome`] gathers what spans claim, what the end of the run shows (an exception, a
+//! killed process) and what detectors found (a step limit), and lets [`Outcome::from_claims`]
+//! decide. A run that merely returned has not succeeded: nobody said so.
+
+use arc_model::{
+    Evidence, Field, Finding, Outcome, OutcomeClaim, OutcomeSource, Span, SpanKind, Status, Termination, Trace, Verdict,
+};
+
+/// The leaf of the finding that a run was stopped at its step limit.
+const STEP_LIMIT: &str = "step-limit";
+
+/// Returns the outcome of a run, with every claim, and how it came to its end where that is known.
+pub fn settle_outcome(trace: &Trace, findings: &[Finding]) -> (Outcome, Option<Termination>) {
+    let end = end_of(trace, findings);
+    let mut claims = declared(trace);
+    claims.extend(end.as_ref().and_then(claim));
+    (Outcome::from_claims(claims), end.map(|end| end.termination))
+}
+
+/// How a run ended, with what shows it.
+struct End {
+    termination: Termination,
+    reason: Option<String>,
+    shown_by: Option<Evidence>,
+}
+
+/// Returns what spans claim, in the order in which [`Outcome::from_claims`] prefers the last: what a
+/// root says about the run outweighs what a span inside says.
+fn declared(trace: &Trace) -> Vec<OutcomeClaim> {
+    let mut spans: Vec<(usize, &Span)> = trace.walk().filter(|(_, span)| !span.facts.outcomes.is_empty()).collect();
+    spans.sort_by_key(|&(depth, _)| std::cmp::Reverse(depth));
+    let claims = spans.into_iter().flat_map(|(_, span)| {
+        span.facts.outcomes.iter().cloned().map(|mut claim| {
+            claim.span_id.get_or_insert(span.span_id);
+            claim
+        })
+    });
+    claims.collect()
+}
+
+fn end_of(trace: &Trace, findings: &[Finding]) -> Option<End> {
+    let root = last_root(trace);
+    let error = root.and_then(error_of);
+    if let Some(termination) = trace.facts().termination {
+        let (reason, shown_by) = error.map_or((None, None), |(_, reason, evidence)| (Some(reason), Some(evidence)));
+        return Some(End { termination, reason, shown_by });
+    }
+    if let Some((termination, reason, evidence)) = error {
+        return Some(End { termination, reason: Some(reason), shown_by: Some(evidence) });
+    }
+    if let Some(finding) = findings.iter().find(|finding| finding.leaf().as_str() == STEP_LIMIT) {
+        let shown_by = finding.evidence().first().cloned();
+        return Some(End { termination: Termination::StepLimit, reason: Some(finding.title().to_owned()), shown_by });
+    }
+    let returned = root.is_some_and(|root| root.end.is_some());
+    returned.then_some(End { termination: Termination::Completed, reason: None, shown_by: None })
+}
+
+/// Returns the span whose end is the end of the run: the last root, agents and workflows before
+/// others. A span whose parent never arrived is none: the parent may have gone on.
+fn last_root(trace: &Trace) -> Option<&Span> {
+    let roots = || trace.roots().filter(|root| root.parent_id.is_none());
+    let drives = |span: &&Span| matches!(span.kind, SpanKind::Agent | SpanKind::Workflow);
+    roots().filter(drives).last().or_else(|| roots().last())
+}
+
+/// Returns how an error ended this span, if one did.
+fn error_of(span: &Span) -> Option<(Termination, String, Evidence)> {
+    let exception = span.events.iter().rev().find(|event| event.name == "exception");
+    let detail = |name: &str| {
+        let value = exception.and_then(|event| event.attributes.get(name));
+        value.and_then(|value| value.as_str()).filter(|text| !text.is_empty())
+    };
+    let (kind, message, field) = match &span.status {
+        Status::Error { kind, message } => {
+            let message = Some(message.as_str()).filter(|message| !message.is_empty());
+            (kind.as_deref().or(detail("exception.type")), message.or(detail("exception.message")), Field::Status)
+        }
+        // An exception that was recorded and dealt with is no end; one that left the span is.
+        Status::Unset if escaped(exception) => {
+            (detail("exception.type"), detail("exception.message"), Field::Exception)
+        }
+        Status::Unset | Status::Ok => return None,
+    };
+    let termination = match kind.map(last_name) {
+        Some("CancelledError") => Termination::Cancelled,
+        Some("timeout") => Termination::Timeout,
+        _ => Termination::Exception,
+    };
+    let text = match (kind, message) {
+        (Some(kind), Some(message)) if !message.starts_with(kind) => format!("{kind}: {message}"),
+        (_, Some(message)) => message.to_owned(),
+        (Some(kind), None) => kind.to_owned(),
+        (None, None) => "the run ended in an error without a message".to_owned(),
+    };
+    let evidence = Evidence::new(span.span_id, field, &text);
+    Some((termination, evidence.excerpt.clone(), evidence))
+}
+
+fn escaped(exception: Option<&arc_model::SpanEvent>) -> bool {
+    let value = exception.and_then(|event| event.attributes.get("exception.escaped"));
+    value.is_some_and(|value| {
+        value.as_bool() == Some(true) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    })
+}
+
+/// Returns `CancelledError` of `asyncio.exceptions.CancelledError`.
+fn last_name(kind: &str) -> &str {
+    kind.rsplit('.').next().unwrap_or(kind)
+}
+
+/// Returns what the end says about success: nothing, unless ending that way is a failure.
+fn claim(end: &End) -> Option<OutcomeClaim> {
+    let (source, default) = match end.termination {
+        Termination::Completed | Termination::Cancelled => return None,
+        Termination::StepLimit => (OutcomeSource::Detector, "it was stopped at its step limit"),
+        Termination::Timeout => (OutcomeSource::Detector, "it was stopped for taking too long"),
+        Termination::Exception => (OutcomeSource::ProcessDeath, "an exception ended it"),
+        Termination::Killed => (OutcomeSource::ProcessDeath, "its process was killed"),
+    };
+    Some(OutcomeClaim {
+        verdict: Verdict::Failed,
+        source,
+        score: None,
+        reason: Some(end.reason.clone().unwrap_or_else(|| default.to_owned())),
+        span_id: end.shown_by.as_ref().map(|evidence| evidence.span_id),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Published values, and cross-checks against definitions.
