@@ -1,38 +1,27 @@
 //! Bytes in any known format, to canonical spans and diagnostics. Total: decoding never fails.
+//!
+//! Two axes. A *wire* ([`wire`]) is a container: OTLP, a JSON export, a chat log. A *dialect*
+//! ([`dialect`]) is what the attributes of a span are called: OpenTelemetry GenAI, OpenInference.
+//! A wire that carries attributes makes raw spans ([`RawSpan`]); the one assembler (`assemble`)
+//! asks every dialect that is spoken and merges what they read by fixed precedence. A wire without
+//! attributes (chat transcripts) makes spans itself.
+//!
+//! Reading order: [`decode`], `document` (bytes to JSON values), [`registry`], one wire, one dialect,
+//! `assemble`. To add a format: a file in `wire/` or `dialect/` and one line in [`registry`].
+//!
+//! What this is not: it does not read files, judge outcomes from prose, or price anything.
 
-use arc_model::{Diagnostic, Span};
+mod assemble;
+mod decode;
+pub mod dialect;
+mod document;
+mod output;
+mod raw;
+mod read;
+pub mod registry;
+pub mod wire;
 
-/// What the caller knows about the bytes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Source<'a> {
-    /// The name to use in diagnostics: a file name, `stdin`.
-    pub name: Option<&'a str>,
-    /// The format's id, to skip detection.
-    pub format: Option<&'a str>,
-}
-
-/// What the bytes held.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decoded {
-    /// The spans, in the order of the source.
-    pub spans: Vec<Span>,
-    /// What was noticed; everything that was not taken in has one of severity rejected.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The format that was recognised; `None` when none was.
-    pub format: Option<&'static str>,
-}
-
-/// Decodes a whole file: detects compression and format, then reads every record.
-pub fn decode(_bytes: &[u8], _source: Source<'_>) -> Decoded {
-    Decoded::default()
-}
-
-/// Decodes the body of an OTLP/HTTP request in protobuf; `format` is `None` when it is not one.
-pub fn decode_otlp_protobuf(_bytes: &[u8]) -> Decoded {
-    Decoded::default()
-}
-
-/// Decodes the body of an OTLP/HTTP request in JSON; `format` is `None` when it is not one.
-pub fn decode_otlp_json(_bytes: &[u8]) -> Decoded {
-    Decoded::default()
-}
+pub use decode::{Decoded, Source, decode, decode_otlp_json, decode_otlp_protobuf};
+pub use document::{Content, Document, MAX_DECOMPRESSED_BYTES};
+pub use output::Output;
+pub use raw::{RawSpan, StatusCode};

@@ -1,0 +1,90 @@
+//! What the attributes of a span are called, one file for each convention.
+//!
+//! A dialect only reads: it says what it understood and from which attributes. Which dialect wins,
+//! and what happens to the attributes, is decided in `assemble`, nowhere else.
+
+use arc_model::{
+    Attributes, DiagnosticSeverity, FinishReason, Message, NanoUsd, Payload, RunFacts, SpanKind, ToolDefinition, Usage,
+};
+
+use crate::raw::RawSpan;
+pub use crate::read::attributes::Found;
+
+pub mod arc_eval;
+pub mod openinference;
+pub mod otel_genai;
+
+/// A convention for naming attributes.
+pub trait Dialect: Sync {
+    /// Returns the stable id, in kebab-case.
+    fn id(&self) -> &'static str;
+
+    /// Returns the name to show.
+    fn name(&self) -> &'static str;
+
+    /// Returns whether a span has attributes or events of this convention. MUST be cheap.
+    fn speaks(&self, span: &RawSpan) -> bool;
+
+    /// Returns what the span says in this convention. MUST be total; what it does not understand it
+    /// leaves out, with a remark where someone should know.
+    fn read(&self, span: &RawSpan) -> Reading;
+}
+
+/// What one dialect understood of a span. A field is `None` where it said nothing.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are those of `arc_model::Span`")]
+pub struct Reading {
+    pub kind: Option<Found<SpanKind>>,
+    pub provider: Option<Found<String>>,
+    pub request_model: Option<Found<String>>,
+    pub response_model: Option<Found<String>>,
+    pub response_id: Option<Found<String>>,
+    pub messages_in: Option<Found<Vec<Message>>>,
+    pub messages_out: Option<Found<Vec<Message>>>,
+    pub input: Option<Found<Payload>>,
+    pub output: Option<Found<Payload>>,
+    pub tool_name: Option<Found<String>>,
+    pub tool_call_id: Option<Found<String>>,
+    pub tool_arguments: Option<Found<Payload>>,
+    pub tool_result: Option<Found<Payload>>,
+    pub tools_offered: Option<Found<Vec<ToolDefinition>>>,
+    /// Counts as reported; whether the input is inclusive is settled by the assembler.
+    pub usage: Option<Usage>,
+    pub reported_cost: Option<Found<NanoUsd>>,
+    pub finish_reason: Option<Found<FinishReason>>,
+    pub time_to_first_token_ns: Option<Found<u64>>,
+    pub parameters: Option<Found<Attributes>>,
+    pub facts: Option<Found<RunFacts>>,
+    pub error_kind: Option<Found<String>>,
+    pub error_message: Option<Found<String>>,
+    pub revision: Option<Found<u64>>,
+    pub sequence: Option<Found<u32>>,
+    /// Indices of events whose whole content is in the messages, should these be used.
+    pub message_events: Vec<usize>,
+    /// What someone should know.
+    pub remarks: Vec<Remark>,
+}
+
+/// Something noticed while reading attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// What became of it.
+    pub severity: DiagnosticSeverity,
+    /// What was found, what was expected, what to do.
+    pub message: String,
+    /// Whether it holds for every span like this one and is said only once.
+    pub once: bool,
+}
+
+impl Reading {
+    /// Remarks on a thing that was repaired.
+    pub fn repaired(&mut self, message: impl Into<String>) {
+        let message = message.into();
+        self.remarks.push(Remark { severity: DiagnosticSeverity::Repaired, message, once: false });
+    }
+
+    /// Remarks on a thing that holds for many spans.
+    pub fn note_once(&mut self, message: impl Into<String>) {
+        self.remarks.push(Remark { severity: DiagnosticSeverity::Note, message: message.into(), once: true });
+    }
+}

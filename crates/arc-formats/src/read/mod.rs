@@ -1,0 +1,9 @@
+//! Reading the pieces that several wires and dialects share: numbers, messages, tools, token counts.
+
+pub(crate) mod attributes;
+pub(crate) mod messages;
+pub(crate) mod parts;
+pub(crate) mod provider;
+pub(crate) mod tools;
+pub(crate) mod usage;
+pub(crate) mod value;

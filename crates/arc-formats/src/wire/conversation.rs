@@ -1,0 +1,74 @@
+//! Lists of messages as JSON: tells them from other lists, and reads them.
+
+use std::collections::BTreeMap;
+
+use arc_model::{Attributes, FinishReason, Json, Message, Usage};
+
+use super::{place, some_item};
+use crate::{output::Output, read::messages, read::usage};
+
+/// A message of a transcript, with what was recorded beside it.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) message: Message,
+    pub(crate) finish_reason: Option<FinishReason>,
+    pub(crate) usage: Option<Usage>,
+    /// The model that wrote it.
+    pub(crate) model: Option<String>,
+    /// Whether the record says that the tool failed; `None` when it says nothing.
+    pub(crate) is_error: Option<bool>,
+    /// Fields nobody interpreted.
+    pub(crate) rest: Attributes,
+}
+
+/// Returns whether a value is a message: an object with a role and something said.
+pub(crate) fn is_message(value: &Json) -> bool {
+    let has = |name: &str| value.get(name).is_some();
+    value.get("role").is_some_and(Json::is_string)
+        && (has("content") || has("tool_calls") || has("function_call") || has("parts"))
+}
+
+/// Returns whether a value is a list of messages; some may be damaged.
+pub(crate) fn is_conversation(value: &Json) -> bool {
+    some_item(value, is_message)
+}
+
+/// Reads messages; `pointer` is where their list is.
+pub(crate) fn read_turns(messages: Vec<Json>, line: Option<u64>, pointer: &str, out: &mut Output) -> Vec<Turn> {
+    let mut turns = Vec::with_capacity(messages.len());
+    let mut unread: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, value) in messages.into_iter().enumerate() {
+        let read = messages::read(value);
+        let here = || place(line, format!("{pointer}/{index}"));
+        if let Some(problem) = read.problem {
+            out.repaired(here(), format!("{problem}; it is kept as a message of an unknown speaker"));
+        }
+        for name in read.lost {
+            out.note_once(here(), format!("`{name}` in parts of messages is not read"));
+        }
+        let mut rest = read.rest;
+        let usage = rest.get("usage").and_then(usage::of_api_answer);
+        let model = rest.get("model").and_then(Json::as_str).map(str::to_owned);
+        if model.is_some() {
+            rest.remove("model");
+        }
+        let is_error = match (rest.get("is_error"), rest.get("status").and_then(Json::as_str)) {
+            (Some(Json::Bool(truth)), _) => Some(*truth),
+            (_, Some("error")) => Some(true),
+            _ => None,
+        };
+        // Fields of the model's and the tools' messages go to their spans, those of others nowhere.
+        if !matches!(read.message.role, arc_model::Role::Assistant | arc_model::Role::Tool) {
+            for name in rest.keys() {
+                *unread.entry(name.clone()).or_default() += 1;
+            }
+        }
+        let finish_reason = read.finish_reason;
+        turns.push(Turn { message: read.message, finish_reason, usage, model, is_error, rest });
+    }
+    for (name, count) in unread {
+        let message = format!("`{name}` of {count} system and user messages is not read");
+        out.note(place(line, pointer), message);
+    }
+    turns
+}
