@@ -35,7 +35,6 @@ impl Message {
 
 /// Who speaks in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Instructions of the developer.
@@ -72,6 +71,20 @@ impl Role {
             Self::Tool => "tool",
             Self::Other(text) => text,
         }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Role {}
+
+// Written out because the derived schema takes the unknown role for an object.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Role {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("Who speaks: `system`, `user`, `assistant`, `tool`, or a role as it was written."))
+            .into()
     }
 }
 

@@ -275,7 +275,6 @@ impl ModelRef {
 
 /// Why a model stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// It was done.
@@ -316,6 +315,23 @@ impl FinishReason {
             Self::Error => "error",
             Self::Other(text) => text,
         }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for FinishReason {}
+
+// Written out because the derived schema takes the unknown reason for an object.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for FinishReason {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some(
+                "Why a model stopped: `stop`, `length`, `tool_call`, `content_filter`, `error`, or a reason as it was \
+                 written.",
+            ))
+            .into()
     }
 }
 
