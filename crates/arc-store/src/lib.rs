@@ -1,15 +1,19 @@
 //! The storage port: what the product asks of a store, and the contract every backend keeps.
 //!
 //! Reading order: [`TraceStore`] (append, settle, read), [`Registry`] (projects), the queries and
-//! rows they exchange, [`StoreError`]. Backends live in `arc-store-backends`; each runs the
+//! rows they exchange, [`recount`] (what figures mean), [`StoreError`]. Backends live in `arc-store-backends`; each runs the
 //! conformance suite, whose cases are named after the sentences of the contract.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod query;
+mod recount;
 mod registry;
 mod trace_store;
 
 pub use error::StoreError;
 pub use query::{Change, ChangeSeq, Cursor, FindingQuery, Page, RunQuery};
+pub use recount::{reason_key, recount, utc_day};
 pub use registry::{Project, Registry};
 pub use trace_store::{Appended, Settled, TraceStore, Unsettled, WriteMark};

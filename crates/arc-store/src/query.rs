@@ -17,7 +17,7 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
-/// Which runs to list: newest first by [`Run::at`], ties by trace id.
+/// Which runs to list: newest first by [`Run::at`], ties by trace id, the smaller first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunQuery {
     /// Only runs of this agent.
@@ -34,7 +34,7 @@ pub struct RunQuery {
     pub until: Option<Timestamp>,
     /// Continue here.
     pub after: Option<Cursor>,
-    /// At most this many; a store MAY return fewer only at the end.
+    /// At most this many, at least one; a store MAY return fewer only at the end.
     pub limit: u32,
 }
 
@@ -49,7 +49,7 @@ pub struct FindingQuery {
     pub leaf: Option<LeafId>,
     /// Continue here.
     pub after: Option<Cursor>,
-    /// At most this many; a store MAY return fewer only at the end.
+    /// At most this many, at least one; a store MAY return fewer only at the end.
     pub limit: u32,
 }
 

@@ -17,7 +17,8 @@ pub trait TraceStore: Send + Sync {
     /// - MUST be idempotent: a span already stored at the same revision with the same content
     ///   changes nothing and does not mark its trace as unsettled.
     /// - MUST be free of order: of several records of a span the highest revision is kept, and of
-    ///   several at one revision the one with the greatest content hash.
+    ///   several at one revision the one with the greatest content hash. Several records of a span
+    ///   in one call count like as many calls.
     /// - MUST accept spans without an end, without a start, and with a parent that never arrives.
     /// - Message bodies and other large values are stored once however often spans repeat them,
     ///   within the bounds the backend documents.
@@ -25,14 +26,15 @@ pub trait TraceStore: Send + Sync {
 
     /// Returns a whole trace, bodies included; `None` when no span of it is stored.
     ///
-    /// MUST return every span exactly as it was appended.
+    /// MUST return every span exactly as it was appended, as far as its JSON form tells values apart.
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError>;
 
     /// Returns traces that were written to since they were last settled, longest untouched first.
     ///
     /// `root_ended_before`: a trace with an ended root (or no times at all) qualifies when its last
     /// write is at or before this; `idle_before`: any trace qualifies when its last write is at or
-    /// before this. MUST return at most `limit`, over all projects.
+    /// before this. A root here is a span that names no parent: one whose parent has not arrived is
+    /// no reason to hurry. MUST return at most `limit`, over all projects.
     async fn unsettled(
         &self,
         root_ended_before: Timestamp,
@@ -44,7 +46,9 @@ pub trait TraceStore: Send + Sync {
     ///
     /// - MUST write run, findings and every figure derived from them in one transaction.
     /// - MUST leave a trace unsettled that was appended to after [`Unsettled::mark`] was read; the
-    ///   run is stored all the same.
+    ///   run is stored all the same. So a run that saw less than the one it replaces is analysed again.
+    /// - Runs are stored in order; of several of one trace the last is kept. A run MAY be settled
+    ///   whose spans are not stored.
     /// - Each settled run gets a new [`ChangeSeq`], greater than all before.
     async fn settle(&self, settled: &[Settled], now: Timestamp) -> Result<(), StoreError>;
 
@@ -57,12 +61,15 @@ pub trait TraceStore: Send + Sync {
     /// Returns findings of settled runs. Pages MUST concatenate to the whole listing.
     async fn findings(&self, project: &ProjectId, query: &FindingQuery) -> Result<Page<Finding>, StoreError>;
 
-    /// Returns every agent with settled runs, the most recently active one first.
+    /// Returns every agent with settled runs, the most recently active one first, ties by name.
+    ///
+    /// Its latest run is the first that [`TraceStore::runs`] lists.
     async fn agents(&self, project: &ProjectId) -> Result<Vec<AgentSummary>, StoreError>;
 
     /// Returns what an agent's reliability and cost figures are computed from.
     ///
-    /// MUST equal what counting its settled runs would give, and MUST read rollups, not runs.
+    /// MUST equal what counting its settled runs would give ([`recount`](crate::recount)), and MUST
+    /// read rollups, not runs.
     async fn figures(&self, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError>;
 
     /// Returns changes after `after` in order, over all projects, at most `limit`.

@@ -1,0 +1,184 @@
+//! Taken-apart spans to compressed segments, each body once.
+
+use std::collections::HashMap;
+
+use arc_store::StoreError;
+
+use super::{
+    SEGMENT_BYTES,
+    encode::{Body, BodyHash, Encoded, Item, Value},
+    reference::{Place, Target, write, write_number},
+    window::{Generations, Window},
+};
+
+/// Fast, and within a few per cent of the next levels on message text.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Packs the spans of one batch.
+pub(crate) struct Packer<'w> {
+    window: &'w Window,
+    compressor: zstd::bulk::Compressor<'static>,
+    closed: Vec<Segment>,
+    open: Vec<u8>,
+    fresh: HashMap<BodyHash, Pending>,
+}
+
+/// A segment that is not stored yet.
+pub(crate) struct Segment {
+    pub(crate) raw_bytes: usize,
+    pub(crate) data: Vec<u8>,
+}
+
+/// The place of something in the batch; `segment` counts from its first segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pending {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
+}
+
+/// A batch ready to be stored.
+pub(crate) struct Packed {
+    /// To be stored under consecutive numbers.
+    pub(crate) segments: Vec<Segment>,
+    /// Bodies to remember once they are committed.
+    fresh: HashMap<BodyHash, Pending>,
+}
+
+impl Packed {
+    /// Returns the bodies with their places, given the number of the first segment.
+    pub(crate) fn bodies(self, first: i64) -> impl Iterator<Item = (BodyHash, Place)> {
+        self.fresh.into_iter().map(move |(hash, pending)| (hash, pending.stored(first)))
+    }
+}
+
+impl Pending {
+    /// Returns the place, given the number of the batch's first segment.
+    pub(crate) fn stored(self, first: i64) -> Place {
+        Place { segment: first + i64::from(self.segment), offset: self.offset, length: self.length }
+    }
+
+    fn target(self) -> Target {
+        Target::Pending { segment: self.segment, offset: self.offset, length: self.length }
+    }
+}
+
+impl<'w> Packer<'w> {
+    pub(crate) fn new(window: &'w Window) -> Result<Self, StoreError> {
+        let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(unavailable)?;
+        Ok(Self { window, compressor, closed: Vec::new(), open: Vec::new(), fresh: HashMap::new() })
+    }
+
+    /// Adds a span and returns where its record is.
+    pub(crate) fn add(&mut self, span: &Encoded) -> Result<Pending, StoreError> {
+        let window = self.window;
+        let targets: Vec<Target> = window.with(|recent| {
+            let bodies = span.bodies.iter().map(|body| match body {
+                Body::Value(value) => self.value(recent, span, value),
+                Body::List(items) => self.list(recent, span, items),
+            });
+            bodies.collect::<Result<_, _>>()
+        })?;
+        // The references are a few bytes each; a segment may overshoot by them.
+        self.make_room(span.record.len())?;
+        let own = self.own()?;
+        let start = self.open.len();
+        write_number(&mut self.open, targets.len() as u64);
+        for target in targets {
+            write(&mut self.open, target, own);
+        }
+        self.open.extend_from_slice(&span.record);
+        self.pending(start)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Packed, StoreError> {
+        self.close()?;
+        Ok(Packed { segments: self.closed, fresh: self.fresh })
+    }
+
+    fn value(&mut self, recent: &mut Generations, span: &Encoded, value: &Value) -> Result<Target, StoreError> {
+        if let Some(target) = self.find(recent, &value.hash) {
+            return Ok(target);
+        }
+        let bytes = span.bytes.get(value.range.clone()).unwrap_or_default();
+        self.make_room(bytes.len())?;
+        let start = self.open.len();
+        self.open.extend_from_slice(bytes);
+        self.remember(value.hash, start)
+    }
+
+    /// Stores a list as the longest known list it begins with, and the items after that.
+    fn list(&mut self, recent: &mut Generations, span: &Encoded, items: &[Item]) -> Result<Target, StoreError> {
+        let mut base = None;
+        let mut known = items.len();
+        for item in items.iter().rev() {
+            base = self.find(recent, &item.prefix);
+            if base.is_some() {
+                break;
+            }
+            known -= 1;
+        }
+        let (Some(last), added) = (items.last(), items.get(known..).unwrap_or_default()) else {
+            return Err(StoreError::Invalid("an empty list has no body".to_owned()));
+        };
+        if let (Some(base), []) = (base, added) {
+            return Ok(base);
+        }
+        let added: Vec<Target> =
+            added.iter().map(|item| self.value(recent, span, &item.value)).collect::<Result<_, _>>()?;
+        self.make_room(added.len() * 8)?;
+        let own = self.own()?;
+        let start = self.open.len();
+        self.open.push(u8::from(base.is_some()));
+        for target in base.into_iter().chain(added) {
+            write(&mut self.open, target, own);
+        }
+        self.remember(last.prefix, start)
+    }
+
+    fn find(&self, recent: &mut Generations, hash: &BodyHash) -> Option<Target> {
+        match self.fresh.get(hash) {
+            Some(pending) => Some(pending.target()),
+            None => recent.find(hash).map(Target::Stored),
+        }
+    }
+
+    fn remember(&mut self, hash: BodyHash, start: usize) -> Result<Target, StoreError> {
+        let pending = self.pending(start)?;
+        self.fresh.insert(hash, pending);
+        Ok(pending.target())
+    }
+
+    /// Returns the place from `start` to the end of the open segment.
+    fn pending(&self, start: usize) -> Result<Pending, StoreError> {
+        let number = |size: usize| u32::try_from(size).map_err(|_| too_large());
+        Ok(Pending { segment: self.own()?, offset: number(start)?, length: number(self.open.len() - start)? })
+    }
+
+    fn own(&self) -> Result<u32, StoreError> {
+        u32::try_from(self.closed.len()).map_err(|_| too_large())
+    }
+
+    /// Closes the open segment if so many bytes more would make it too large.
+    fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
+        if !self.open.is_empty() && self.open.len() + bytes > SEGMENT_BYTES { self.close() } else { Ok(()) }
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        let data = self.compressor.compress(&self.open).map_err(unavailable)?;
+        self.closed.push(Segment { raw_bytes: self.open.len(), data });
+        self.open.clear();
+        Ok(())
+    }
+}
+
+fn too_large() -> StoreError {
+    StoreError::Invalid("a batch of spans is larger than 4 GiB; append it in parts".to_owned())
+}
+
+fn unavailable(source: std::io::Error) -> StoreError {
+    StoreError::Unavailable { attempted: "compress spans", source: Box::new(source) }
+}

@@ -1,0 +1,84 @@
+//! Places in listings as text: which listing, and the sort key of the last item given out.
+
+use arc_model::{Timestamp, TraceId};
+use arc_store::{Cursor, StoreError};
+
+/// The sort key of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AfterRun {
+    pub(super) at: Timestamp,
+    pub(super) trace_id: TraceId,
+}
+
+/// The sort key of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AfterFinding {
+    pub(super) run: AfterRun,
+    pub(super) position: i64,
+}
+
+impl AfterRun {
+    pub(super) fn to_cursor(self) -> Cursor {
+        Cursor(format!("run.{}", self.text()))
+    }
+
+    pub(super) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
+        let mut parts = cursor.0.split('.');
+        let run = (parts.next() == Some("run")).then(|| Self::read(&mut parts)).flatten();
+        run.filter(|_| parts.next().is_none()).ok_or_else(|| invalid(cursor))
+    }
+
+    fn text(self) -> String {
+        format!("{}.{}", self.at.as_nanos(), self.trace_id)
+    }
+
+    fn read<'t>(parts: &mut impl Iterator<Item = &'t str>) -> Option<Self> {
+        let at = Timestamp::from_nanos(parts.next()?.parse().ok()?);
+        Some(Self { at, trace_id: parts.next()?.parse().ok()? })
+    }
+}
+
+impl AfterFinding {
+    pub(super) fn to_cursor(self) -> Cursor {
+        Cursor(format!("finding.{}.{}", self.run.text(), self.position))
+    }
+
+    pub(super) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
+        let mut parts = cursor.0.split('.');
+        let read = |parts: &mut std::str::Split<'_, char>| {
+            (parts.next() == Some("finding")).then_some(())?;
+            let run = AfterRun::read(parts)?;
+            Some(Self { run, position: parts.next()?.parse().ok()? })
+        };
+        let finding = read(&mut parts);
+        finding.filter(|_| parts.next().is_none()).ok_or_else(|| invalid(cursor))
+    }
+}
+
+fn invalid(cursor: &Cursor) -> StoreError {
+    let shown: String = cursor.0.chars().take(80).collect();
+    StoreError::Invalid(format!("`{}` is not a place in this listing; start without a cursor", shown.escape_debug()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_what_it_wrote() {
+        let run = AfterRun { at: Timestamp::from_nanos(-7), trace_id: TraceId::from_bytes([3; 16]).unwrap() };
+        assert_eq!(AfterRun::parse(&run.to_cursor()).unwrap(), run);
+        let finding = AfterFinding { run, position: 4 };
+        assert_eq!(AfterFinding::parse(&finding.to_cursor()).unwrap(), finding);
+    }
+
+    #[test]
+    fn a_cursor_of_another_listing_is_refused() {
+        let run = AfterRun { at: Timestamp::from_nanos(0), trace_id: TraceId::from_bytes([3; 16]).unwrap() };
+        let text = run.to_cursor().0;
+        assert!(AfterFinding::parse(&run.to_cursor()).is_err());
+        for bad in ["", "run", "run.1", "run.x.03", "é", &format!("{text}.0"), &text[..text.len() - 1]] {
+            assert!(AfterRun::parse(&Cursor(bad.to_owned())).is_err(), "{bad}");
+        }
+    }
+}

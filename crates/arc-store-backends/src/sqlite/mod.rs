@@ -1,0 +1,228 @@
+//! The default store: one SQLite file that is both ports, or a database in memory for tests.
+//!
+//! One thread writes ([`writer`]), with group commit; reads take connections of their own from
+//! [`readers`] and see snapshots (write-ahead log). A write is durable when it returns: `synchronous`
+//! is FULL. Several processes may open one file; they take turns at writing.
+//!
+//! Reading order: `migrations/` (the tables), [`append`] (spans in), [`settle`] and [`rollup`] (runs
+//! and figures), [`read`] and [`listing`] (out again). How spans become bytes is in
+//! [`crate::segment`]. SQL of more than a line or two is in `sql/`.
+
+mod append;
+mod cursor;
+mod error;
+mod listing;
+mod read;
+mod readers;
+mod rollup;
+mod schema;
+mod settle;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_model::{AgentFigures, AgentName, AgentSummary, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId};
+use arc_store::{
+    Appended, Change, ChangeSeq, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError, TraceStore,
+    Unsettled,
+};
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use self::{append::Batch, error::while_trying, readers::Readers, writer::Writer};
+use crate::segment::{SegmentCache, Window};
+
+/// How often opening is tried again while another process makes the same file.
+const OPEN_TRIES: u32 = 50;
+
+/// A store in one SQLite database.
+pub struct SqliteStore {
+    reading: Arc<Reading>,
+    writer: Writer,
+}
+
+/// What reads need, on whatever thread they run.
+struct Reading {
+    readers: Readers,
+    cache: SegmentCache,
+    window: Window,
+}
+
+impl SqliteStore {
+    /// Opens a database file, making it and its folder if they do not exist.
+    ///
+    /// A file that is something else is refused and left as it is.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        make_folder(path)?;
+        let mut tries = 0;
+        let connection = loop {
+            let opened = Connection::open(path).map_err(while_trying("open the database file")).and_then(|mut db| {
+                schema::prepare(&mut db, &path.display().to_string())?;
+                Ok(db)
+            });
+            match opened {
+                Err(error) if error::is_busy(&error) && tries < OPEN_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                other => break other?,
+            }
+        };
+        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned()))
+    }
+
+    /// Opens an empty database that ends with this value.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory().map_err(while_trying("open a database in memory"))?;
+        schema::prepare(&mut connection, "memory")?;
+        let connection = Arc::new(Mutex::new(connection));
+        Self::start(Arc::clone(&connection), Readers::Memory(connection))
+    }
+
+    fn start(connection: Arc<Mutex<Connection>>, readers: Readers) -> Result<Self, StoreError> {
+        let reading = Reading { readers, cache: SegmentCache::default(), window: Window::default() };
+        Ok(Self { reading: Arc::new(reading), writer: Writer::start(connection)? })
+    }
+
+    /// Runs a read where it may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        attempted: &'static str,
+        read: impl FnOnce(&Connection, &Reading) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let reading = Arc::clone(&self.reading);
+        let task = move || reading.readers.read(attempted, |connection| read(connection, &reading));
+        match tokio::task::spawn_blocking(task).await {
+            Ok(result) => result,
+            Err(source) => Err(StoreError::Unavailable { attempted, source: Box::new(source) }),
+        }
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Err(StoreError::Invalid(format!("{} is a folder; name a file", path.display())));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder).map_err(|source| {
+            let text = format!("cannot make the folder {}: {source}", folder.display());
+            StoreError::Unavailable { attempted: "open the database file", source: text.into() }
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl TraceStore for SqliteStore {
+    async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError> {
+        if spans.is_empty() {
+            return Ok(Appended::default());
+        }
+        let (project, spans) = (project.clone(), spans.to_vec());
+        let prepare = move |db: &Connection, with: &Reading| Batch::prepare(&project, &spans, now, &with.window, db);
+        let batch = self.read("append spans", prepare).await?;
+        if let Some(appended) = batch.is_done() {
+            return Ok(appended);
+        }
+        let (appended, first, batch) =
+            self.writer.write(move |db| batch.insert(db).map(|(appended, first)| (appended, first, batch))).await?;
+        self.reading.window.remember(batch.into_bodies(first));
+        Ok(appended)
+    }
+
+    async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
+        let project = project.clone();
+        self.read("read a trace", move |db, with| read::trace(db, &with.cache, &project, id)).await
+    }
+
+    async fn unsettled(
+        &self,
+        root_ended_before: Timestamp,
+        idle_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Unsettled>, StoreError> {
+        let find = move |db: &Connection, _: &Reading| read::unsettled(db, root_ended_before, idle_before, limit);
+        self.read("find unsettled traces", find).await
+    }
+
+    async fn settle(&self, settled: &[Settled], now: Timestamp) -> Result<(), StoreError> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let settled = settled.to_vec();
+        self.writer.write(move |db| settle::settle(db, &settled, now)).await
+    }
+
+    async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<Run>, StoreError> {
+        let project = project.clone();
+        self.read("read a run", move |db, _| read::run(db, &project, id)).await
+    }
+
+    async fn runs(&self, project: &ProjectId, query: &RunQuery) -> Result<Page<Run>, StoreError> {
+        let (project, query) = (project.clone(), query.clone());
+        self.read("list runs", move |db, _| listing::runs(db, &project, &query)).await
+    }
+
+    async fn findings(&self, project: &ProjectId, query: &FindingQuery) -> Result<Page<Finding>, StoreError> {
+        let (project, query) = (project.clone(), query.clone());
+        self.read("list findings", move |db, _| listing::findings(db, &project, &query)).await
+    }
+
+    async fn agents(&self, project: &ProjectId) -> Result<Vec<AgentSummary>, StoreError> {
+        let project = project.clone();
+        self.read("list agents", move |db, _| read::agents(db, &project)).await
+    }
+
+    async fn figures(&self, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError> {
+        let (project, agent) = (project.clone(), agent.clone());
+        self.read("read an agent's figures", move |db, _| read::figures(db, &project, &agent)).await
+    }
+
+    async fn changes(&self, after: ChangeSeq, limit: u32) -> Result<Vec<Change>, StoreError> {
+        self.read("read changes", move |db, _| read::changes(db, after, limit)).await
+    }
+
+    async fn last_change(&self) -> Result<ChangeSeq, StoreError> {
+        self.read("read the last change", |db, _| read::last_change(db)).await
+    }
+}
+
+#[async_trait]
+impl Registry for SqliteStore {
+    async fn ensure_project(&self, id: &ProjectId, now: Timestamp) -> Result<Project, StoreError> {
+        let id = id.clone();
+        let ensure = move |db: &Connection| {
+            let created_at = db
+                .execute(
+                    "INSERT INTO projects (id, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    params![id.as_str(), now.as_nanos()],
+                )
+                .and_then(|_| {
+                    db.query_row("SELECT created_at FROM projects WHERE id = ?1", [id.as_str()], |row| row.get(0))
+                });
+            let created_at = created_at.map_err(while_trying("make a project"))?;
+            Ok(Project { id, created_at: Timestamp::from_nanos(created_at) })
+        };
+        self.writer.write(ensure).await
+    }
+
+    async fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        let find = |db: &Connection, _: &Reading| {
+            read::list(db, "SELECT id, created_at FROM projects ORDER BY id", [], |row| {
+                let (id, created_at): (String, i64) = (row.get(0)?, row.get(1)?);
+                Ok(Project { id: ProjectId::new(id), created_at: Timestamp::from_nanos(created_at) })
+            })
+            .map_err(while_trying("list projects"))
+        };
+        self.read("list projects", find).await
+    }
+}

@@ -1,0 +1,137 @@
+//! Settling: a run, its findings and every figure that follows from them, in one transaction.
+
+use std::collections::BTreeMap;
+
+use arc_model::{LeafId, ProjectId, Run, Timestamp, TraceId};
+use arc_store::{Settled, StoreError};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use super::{
+    append::bits,
+    error::{damaged, while_trying},
+    read::{from_json, verdict_name},
+    rollup::{self, Changes, Severities},
+};
+
+const ATTEMPTED: &str = "settle runs";
+
+/// Stores runs in place of those settled before for the same traces.
+pub(super) fn settle(connection: &Connection, settled: &[Settled], now: Timestamp) -> Result<(), StoreError> {
+    let mut changes = Changes::default();
+    for item in settled {
+        let leaves = rollup::leaves(&item.findings);
+        if let Some(old) = Old::take(connection, &item.project, item.run.trace_id)? {
+            changes.count(&item.project, &old.run, &old.leaves, -1)?;
+        }
+        let key = put_run(connection, item, now)?;
+        put_findings(connection, key, item, &leaves)?;
+        changes.count(&item.project, &item.run, &leaves, 1)?;
+        mark(connection, item).map_err(while_trying(ATTEMPTED))?;
+    }
+    changes.write(connection)
+}
+
+/// What was settled before.
+struct Old {
+    run: Run,
+    leaves: BTreeMap<LeafId, Severities>,
+}
+
+impl Old {
+    /// Reads the old run and deletes its findings; the run itself is written over.
+    fn take(connection: &Connection, project: &ProjectId, trace: TraceId) -> Result<Option<Self>, StoreError> {
+        let failed = while_trying(ATTEMPTED);
+        let mut select = connection
+            .prepare_cached("SELECT key, body FROM runs WHERE project = ?1 AND trace_id = ?2")
+            .map_err(&failed)?;
+        let found: Option<(i64, String)> = select
+            .query_row(params![project.as_str(), trace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(&failed)?;
+        let Some((key, body)) = found else { return Ok(None) };
+        let leaves = take_leaves(connection, key).map_err(&failed)?;
+        connection
+            .prepare_cached("DELETE FROM findings WHERE run = ?1")
+            .and_then(|mut delete| delete.execute([key]))
+            .map_err(&failed)?;
+        Ok(Some(Self { run: from_json(&body)?, leaves }))
+    }
+}
+
+fn take_leaves(connection: &Connection, run: i64) -> rusqlite::Result<BTreeMap<LeafId, Severities>> {
+    let mut delete = connection
+        .prepare_cached("DELETE FROM run_leaves WHERE run = ?1 RETURNING leaf, low, medium, high, critical")?;
+    let leaves = delete.query_map([run], |row| {
+        let leaf: String = row.get(0)?;
+        Ok((LeafId::new(leaf), [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))
+    })?;
+    leaves.collect()
+}
+
+fn put_run(connection: &Connection, item: &Settled, now: Timestamp) -> Result<i64, StoreError> {
+    let body = to_json(&item.run)?;
+    let run = &item.run;
+    let put = || -> rusqlite::Result<i64> {
+        let seq: i64 = connection
+            .prepare_cached("UPDATE counters SET value = value + 1 WHERE name = 'change' RETURNING value")?
+            .query_row([], |row| row.get(0))?;
+        connection.prepare_cached(include_str!("sql/put_run.sql"))?.query_row(
+            params![
+                item.project.as_str(),
+                run.trace_id.as_bytes(),
+                run.agent.name.as_str(),
+                run.task.as_ref().map(|task| task.as_str()),
+                verdict_name(run.outcome.verdict),
+                run.at().as_nanos(),
+                seq,
+                now.as_nanos(),
+                run.agent.version,
+                run.domain.id,
+                run.framework.id,
+                body,
+            ],
+            |row| row.get(0),
+        )
+    };
+    put().map_err(while_trying(ATTEMPTED))
+}
+
+fn put_findings(
+    connection: &Connection,
+    key: i64,
+    item: &Settled,
+    leaves: &BTreeMap<LeafId, Severities>,
+) -> Result<(), StoreError> {
+    let failed = while_trying(ATTEMPTED);
+    let (project, agent) = (item.project.as_str(), item.run.agent.name.as_str());
+    let (at, trace) = (item.run.at().as_nanos(), item.run.trace_id);
+    let mut insert = connection.prepare_cached(include_str!("sql/insert_finding.sql")).map_err(&failed)?;
+    for (position, finding) in item.findings.iter().enumerate() {
+        let position = bits(position as u64);
+        let body = to_json(finding)?;
+        insert
+            .execute(params![key, position, project, agent, finding.leaf().as_str(), at, trace.as_bytes(), body])
+            .map_err(&failed)?;
+    }
+    let mut insert = connection.prepare_cached(include_str!("sql/insert_run_leaf.sql")).map_err(&failed)?;
+    for (leaf, [low, medium, high, critical]) in leaves {
+        insert
+            .execute(params![key, leaf.as_str(), project, agent, at, trace.as_bytes(), low, medium, high, critical])
+            .map_err(&failed)?;
+    }
+    Ok(())
+}
+
+/// Remembers how much of the trace the run has seen.
+///
+/// A run that saw less than an earlier one leaves its trace unsettled, so that it is analysed again.
+fn mark(connection: &Connection, item: &Settled) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("UPDATE traces SET settled = min(?3, writes) WHERE project = ?1 AND trace_id = ?2")?
+        .execute(params![item.project.as_str(), item.run.trace_id.as_bytes(), bits(item.mark.0)])
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| damaged(ATTEMPTED, error))
+}

@@ -1,0 +1,14 @@
+INSERT INTO runs (project, trace_id, agent, task, verdict, at, seq, settled_at, version, domain, framework, body)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+ON CONFLICT (project, trace_id) DO UPDATE SET
+    agent      = excluded.agent,
+    task       = excluded.task,
+    verdict    = excluded.verdict,
+    at         = excluded.at,
+    seq        = excluded.seq,
+    settled_at = excluded.settled_at,
+    version    = excluded.version,
+    domain     = excluded.domain,
+    framework  = excluded.framework,
+    body       = excluded.body
+RETURNING key

@@ -1,0 +1,5 @@
+//! What backends cannot do: each case they fail, with the reason. The only place for opt-outs.
+
+use arc_store::conformance::Exception;
+
+pub const SQLITE: &[Exception] = &[];

@@ -1,0 +1,28 @@
+//! SQLite keeps the contract, in memory and on a file.
+
+mod exceptions;
+mod folder;
+
+mod in_memory {
+    use arc_store::conformance::Subject;
+
+    async fn open() -> Subject {
+        let stores = arc_store_backends::open("sqlite::memory:").await.unwrap();
+        Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
+    }
+
+    arc_store::conformance_suite!(open, super::exceptions::SQLITE);
+}
+
+mod on_a_file {
+    use arc_store::conformance::Subject;
+
+    async fn open() -> Subject {
+        let folder = super::folder::Folder::new();
+        let url = format!("sqlite://{}", folder.path().join("made/on/the/way/arc.db").display());
+        let stores = arc_store_backends::open(&url).await.unwrap();
+        Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(folder) }
+    }
+
+    arc_store::conformance_suite!(open, super::exceptions::SQLITE);
+}

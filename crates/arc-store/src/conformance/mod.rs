@@ -1,0 +1,172 @@
+//! The contract as tests: every case is named after a sentence of it, and every backend runs them all.
+//!
+//! A backend's test file says how to open an empty store and calls
+//! [`conformance_suite!`](crate::conformance_suite) once for each way of opening it. A case is an
+//! `async fn(&Backend)` in one of the modules here, and one line in
+//! [`for_each_case!`](crate::for_each_case).
+//!
+//! What a backend cannot do is listed in its `tests/exceptions.rs`, each case with a reason. The
+//! data comes from [`Generator`], which is random with a fixed seed: every run sees the same.
+
+pub mod append;
+pub mod changes;
+pub mod concurrency;
+pub mod figures;
+mod generate;
+pub mod listings;
+mod make;
+pub mod projects;
+pub mod settle;
+pub mod unsettled;
+pub mod values;
+
+use std::{any::Any, pin::Pin, sync::Arc};
+
+pub use generate::Generator;
+
+use crate::{Registry, TraceStore};
+
+/// A future with its type forgotten.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An open, empty store.
+pub struct Subject {
+    /// The port for what was captured.
+    pub traces: Arc<dyn TraceStore>,
+    /// The port for what was decided.
+    pub registry: Arc<dyn Registry>,
+    /// Dropped after the store: removes its files, say.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// How to open empty stores.
+pub struct Backend {
+    open: Box<dyn Fn() -> BoxFuture<'static, Subject> + Send + Sync>,
+}
+
+impl Backend {
+    /// Wraps a function that opens an empty store, each time another one.
+    pub fn new<F: Future<Output = Subject> + Send + 'static>(open: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        Self { open: Box::new(move || Box::pin(open())) }
+    }
+
+    /// Opens an empty store.
+    pub async fn open(&self) -> Subject {
+        (self.open)().await
+    }
+}
+
+/// A case a backend does not pass, and why that is accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Exception {
+    /// The case.
+    pub case: &'static str,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Names of all cases.
+pub const CASES: &[&str] = crate::for_each_case!(case_names);
+
+/// Passes every case on to another macro of this crate. The only list of cases.
+#[macro_export]
+macro_rules! for_each_case {
+    ($callback:ident $($args:tt)*) => {
+        $crate::$callback! { $($args)* =>
+            append::appended_spans_come_back_exactly,
+            append::an_unknown_trace_is_absent,
+            append::appending_again_changes_nothing,
+            append::the_highest_revision_is_kept_in_any_order,
+            append::of_one_revision_the_same_record_is_kept_in_any_order,
+            append::a_batch_counts_like_single_appends,
+            append::spans_without_times_or_a_known_parent_are_kept,
+            append::an_abandoned_append_leaves_all_or_nothing,
+            append::appending_nothing_changes_nothing,
+            values::a_resent_history_comes_back_exactly,
+            values::large_bodies_come_back_exactly,
+            values::any_text_comes_back_exactly,
+            values::deeply_nested_values_come_back_exactly,
+            values::extreme_numbers_come_back_exactly,
+            values::many_spans_of_one_trace_come_back,
+            concurrency::appends_at_once_are_all_stored,
+            concurrency::of_revisions_appended_at_once_the_highest_is_kept,
+            concurrency::runs_settled_at_once_are_all_counted,
+            projects::projects_are_isolated_in_every_method,
+            projects::a_project_is_made_once,
+            projects::projects_are_listed_by_id,
+            unsettled::a_trace_waits_until_it_is_settled,
+            unsettled::a_trace_with_an_ended_root_is_due_when_it_is_quiet,
+            unsettled::a_trace_without_an_ended_root_is_due_when_it_is_idle,
+            unsettled::a_trace_without_times_is_due_when_it_is_quiet,
+            unsettled::an_orphan_that_ended_is_not_an_ended_root,
+            unsettled::a_root_that_runs_again_is_not_ended,
+            unsettled::the_longest_untouched_trace_comes_first,
+            unsettled::a_trace_keeps_the_time_it_arrived,
+            unsettled::an_append_after_the_mark_was_read_keeps_a_trace_unsettled,
+            unsettled::an_unchanged_append_leaves_a_trace_settled,
+            unsettled::a_run_that_saw_less_than_an_earlier_one_leaves_its_trace_unsettled,
+            settle::a_settled_run_comes_back_exactly,
+            settle::settling_again_replaces_the_run_and_its_findings,
+            settle::a_run_without_stored_spans_can_be_settled,
+            settle::of_two_runs_of_one_trace_the_last_is_kept,
+            figures::figures_equal_a_recount_of_the_runs,
+            figures::an_agent_without_runs_has_no_figures,
+            figures::a_run_that_changes_its_agent_leaves_the_old_one,
+            figures::an_agent_is_described_by_its_latest_run,
+            figures::figures_stop_at_the_largest_number,
+            listings::pages_of_runs_concatenate_to_the_whole,
+            listings::runs_are_filtered_by_everything_at_once,
+            listings::pages_of_findings_concatenate_to_the_whole,
+            listings::a_run_settled_between_pages_repeats_nothing,
+            listings::a_foreign_cursor_is_invalid,
+            listings::a_page_of_nothing_is_invalid,
+            changes::every_settled_run_gets_a_greater_number,
+            changes::a_run_settled_again_appears_once_at_its_newest_number,
+            changes::changes_can_be_read_in_parts,
+        }
+    };
+}
+
+/// Makes a list of the cases' names.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! case_names {
+    (=> $($module:ident :: $case:ident,)*) => { &[$(stringify!($case)),*] };
+}
+
+/// Makes a test of every case, given a function that opens an empty store and the backend's exceptions.
+///
+/// ```ignore
+/// async fn open() -> Subject { … }
+/// arc_store::conformance_suite!(open, exceptions::SQLITE);
+/// ```
+#[macro_export]
+macro_rules! conformance_suite {
+    ($open:path, $exceptions:path) => {
+        $crate::for_each_case!(conformance_tests[$open][$exceptions]);
+
+        #[test]
+        fn every_exception_names_a_case_and_a_reason() {
+            for exception in $exceptions {
+                assert!($crate::conformance::CASES.contains(&exception.case), "no case {}", exception.case);
+                assert!(!exception.reason.is_empty(), "no reason for {}", exception.case);
+            }
+        }
+    };
+}
+
+/// Makes the tests of [`conformance_suite!`](crate::conformance_suite).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_tests {
+    ([$open:path] [$exceptions:path] => $($module:ident :: $case:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                if $exceptions.iter().all(|exception| exception.case != stringify!($case)) {
+                    $crate::conformance::$module::$case(&$crate::conformance::Backend::new($open)).await;
+                }
+            }
+        )*
+    };
+}
