@@ -1,0 +1,53 @@
+"""The boundary between the host program and this package: what fails inside stays inside.
+
+Every entry from host code goes through :func:`attempt`. A failure costs the recording, never the host's call; the
+first one is logged in one line, all of them are counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+logger = logging.getLogger("agent_eval")
+
+_said: set[str] = set()
+_said_lock = threading.RLock()
+failures = 0
+
+
+def attempt(action: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
+    """Returns what ``action`` returns, or ``None`` when it raised."""
+    try:
+        return action(*args, **kwargs)
+    except Exception as error:
+        _note(error)
+        return None
+
+
+def warn_once(key: str, message: str, *args: object) -> None:
+    """Logs a warning the first time ``key`` is met in this process."""
+    with _said_lock:
+        if key in _said:
+            return
+        _said.add(key)
+    logger.warning(message, *args)
+
+
+def _note(error: Exception) -> None:
+    global failures
+    failures += 1
+    # The logging set-up is the host's: even that may raise.
+    try:
+        warn_once(
+            "internal",
+            "arc-eval: an internal error (%s) keeps a part of this run from being recorded; the program goes on",
+            type(error).__name__,
+        )
+        logger.debug("arc-eval: internal error", exc_info=error)
+    except Exception:
+        return

@@ -1,0 +1,257 @@
+"""A run: one call of a traced agent, from its start to its end, and which run the current code belongs to.
+
+A run started inside another one is a child of it in the same trace. Model calls and tool calls find their run through
+:data:`current`, a context variable, so that threads and tasks keep apart what they do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+
+from ._span import Event, SpanDict, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
+from ._tools import PendingCall, ToolResult, Transcript
+from .transport import Transport
+
+CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a tracer says about every run of its agent."""
+
+    domain: str | None = None
+    framework: str | None = None
+    agent: str | None = None
+    version: str | None = None
+    session: str | None = None
+    user: str | None = None
+    capture_content: bool = True
+    resource: Mapping[str, str] = field(default_factory=dict)
+
+
+class Trace:
+    """What the spans of one trace share: the id, the clock, the order, and the tool calls that wait for a result."""
+
+    def __init__(self) -> None:
+        self.trace_id = new_trace_id()
+        self.lock = threading.RLock()
+        self.transcript = Transcript()
+        self._sequence = itertools.count()
+        # One reading of the wall clock, then the monotonic one: no duration is ever negative.
+        self._offset_ns = time.time_ns() - time.perf_counter_ns()
+
+    def now_ns(self) -> int:
+        """Returns the time, in nanoseconds since 1970."""
+        return self._offset_ns + time.perf_counter_ns()
+
+    def next_sequence(self) -> int:
+        """Returns the next place in the order of the trace's spans."""
+        return next(self._sequence)
+
+
+class Run:
+    """One agent span while it is open. Methods may be called from any thread, and more than once."""
+
+    def __init__(self, settings: Settings, transport: Transport, name: str, parent: Run | None) -> None:
+        self.settings = settings
+        self.transport = transport
+        self.parent = parent
+        self.trace: Trace = parent.trace if parent is not None else Trace()
+        self.span_id = new_span_id()
+        self.owner: int | None = None  # identity of the instance, for classes whose methods call each other
+        self.adoptable = False  # a block that waits for its agent's call
+        self.held = False  # the block decides when the run ends
+        self.ended = False
+        self._revision = 0
+        self._end_ns: int | None = None
+        self._status = "unset"
+        self._status_message = ""
+        self._events: list[Event] = []
+        self._start_ns = self.trace.now_ns()
+        self._name = name
+        self._attributes: dict[str, Value] = self._first_attributes()
+
+    def _first_attributes(self) -> dict[str, Value]:
+        settings = self.settings
+        attributes: dict[str, Value] = {"gen_ai.operation.name": "invoke_agent"}
+        optional = {
+            "gen_ai.agent.name": settings.agent or self._name,
+            "gen_ai.agent.version": settings.version,
+            "gen_ai.conversation.id": settings.session,
+            "user.id": settings.user,
+            "arc_eval.domain": settings.domain,
+            "arc_eval.framework": settings.framework,
+        }
+        attributes.update({key: value for key, value in optional.items() if value is not None})
+        attributes["arc_eval.sequence"] = self.trace.next_sequence()
+        return attributes
+
+    @property
+    def trace_id(self) -> str:
+        """The run's id, as the server shows it."""
+        return self.trace.trace_id
+
+    def announce(self) -> None:
+        """Sends the record of the start, so that the run is visible while it runs."""
+        if self.parent is None:
+            self._send()
+
+    def set(self, **attributes: Value | None) -> None:
+        """Sets attributes, named with ``__`` for dots; ``None`` leaves them as they are."""
+        with self.trace.lock:
+            for key, value in attributes.items():
+                if value is not None:
+                    self._attributes[key.replace("__", ".")] = value
+
+    def rename(self, name: str) -> None:
+        """Gives the run the name of the agent that turned out to be called in it."""
+        with self.trace.lock:
+            self._name = name
+            self._attributes["gen_ai.agent.name"] = name
+
+    def completed(self) -> None:
+        """Ends the run: it returned."""
+        self._end("completed")
+
+    def failed(self, error: BaseException) -> None:
+        """Ends the run: an exception left it. Being cancelled is told apart from failing."""
+        with self.trace.lock:
+            if self.ended or "arc_eval.termination" in self._attributes:
+                return
+            with_content = self.settings.capture_content
+            cancelled = isinstance(error, CANCELLATIONS) or type(error).__name__ in ("CancelledError", "Cancelled")
+            self._attributes["error.type"] = type_name(type(error))
+            self._events.append(exception_event(error, self.trace.now_ns(), with_content))
+            if not cancelled:
+                self._status = "error"
+                self._status_message = exception_message(error) if with_content else ""
+            self._end("cancelled" if cancelled else "exception")
+
+    def abandoned(self) -> None:
+        """Ends the run: whoever consumed its stream stopped before the end."""
+        with self.trace.lock:
+            if not self.ended and "arc_eval.termination" not in self._attributes:
+                self._attributes["arc_eval.abandoned"] = True
+                self._end("cancelled")
+
+    def release(self) -> None:
+        """Ends a held run: its block is over."""
+        with self.trace.lock:
+            self.held = self.adoptable = False
+            termination = self._attributes.get("arc_eval.termination")
+            self._end(str(termination) if termination is not None else "completed")
+
+    def record_outcome(self, verdict: str, source: str, score: float | None, reason: str | None) -> None:
+        """Says whether the run succeeded. The last one said stands; after the end it is sent as a new revision."""
+        with self.trace.lock:
+            for name in ("score", "reason"):
+                self._attributes.pop(f"arc_eval.outcome.{name}", None)
+            self.set(
+                arc_eval__outcome__verdict=verdict,
+                arc_eval__outcome__source=source,
+                arc_eval__outcome__score=float(score) if score is not None else None,
+                arc_eval__outcome__reason=reason,
+            )
+            if self.ended:
+                self._send()
+
+    def _end(self, termination: str) -> None:
+        with self.trace.lock:
+            if self.ended:
+                return
+            self._attributes["arc_eval.termination"] = termination
+            if self.held:
+                return
+            self.ended = True
+            self._end_ns = self.trace.now_ns()
+            scope = self.span_id if self.parent is not None else None
+            for call in self.trace.transcript.unanswered(scope):
+                self.send_tool(call, None, self._end_ns)
+            self._send()
+
+    def send_step(
+        self,
+        name: str,
+        kind: str,
+        start_ns: int,
+        end_ns: int,
+        attributes: dict[str, Value],
+        error: tuple[str, str] | None = None,
+        events: list[Event] | None = None,
+        parent_id: str | None = None,
+        span_id: str | None = None,
+    ) -> None:
+        """Sends the record of an ended step below this run; an error is its class and its message."""
+        if error is not None:
+            attributes["error.type"] = error[0]
+        with_content = self.settings.capture_content
+        self.transport.send(
+            {
+                "trace_id": self.trace.trace_id,
+                "span_id": span_id or new_span_id(),
+                "parent_id": parent_id or self.span_id,
+                "name": name,
+                "kind": kind,
+                "start_ns": start_ns,
+                "end_ns": max(start_ns, end_ns),
+                "status": "error" if error is not None else "unset",
+                "status_message": error[1] if error is not None and with_content else "",
+                "attributes": {**attributes, "arc_eval.revision": 1},
+                "events": events or [],
+                "resource": self.settings.resource,
+            }
+        )
+
+    def send_tool(self, call: PendingCall, result: ToolResult | None, end_ns: int) -> None:
+        """Sends the record of a tool call that the transcript shows; without a result what it returned is unknown."""
+        attributes: dict[str, Value] = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": call.name,
+            "gen_ai.tool.call.id": call.call_id,
+            "arc_eval.derived": True,
+            "arc_eval.sequence": call.sequence,
+        }
+        if self.settings.capture_content:
+            attributes["gen_ai.tool.call.arguments"] = call.arguments
+            if result is not None:
+                attributes["gen_ai.tool.call.result"] = result.text
+        error = ("tool_error", result.text) if result is not None and result.is_error else None
+        name = f"execute_tool {call.name}"
+        self.send_step(name, "internal", call.asked_ns, end_ns, attributes, error, parent_id=call.parent_id)
+
+    def _send(self) -> None:
+        span: SpanDict = {
+            "trace_id": self.trace.trace_id,
+            "span_id": self.span_id,
+            "parent_id": self.parent.span_id if self.parent is not None else None,
+            "name": self._name,
+            "kind": "internal",
+            "start_ns": self._start_ns,
+            "end_ns": self._end_ns,
+            "status": self._status,
+            "status_message": self._status_message,
+            "attributes": {**self._attributes, "arc_eval.revision": self._revision},
+            "events": list(self._events),
+            "resource": self.settings.resource,
+        }
+        self._revision += 1
+        self.transport.send(span)
+
+
+current: ContextVar[Run | None] = ContextVar("arc_eval_run", default=None)
+last: ContextVar[Run | None] = ContextVar("arc_eval_last_run", default=None)
+
+
+def leave(token: Token[Run | None] | None) -> None:
+    """Undoes ``current.set``."""
+    if token is None:
+        return
+    try:
+        current.reset(token)
+    except ValueError:  # the host went on in another context
+        current.set(token.old_value if isinstance(token.old_value, Run) else None)

@@ -1,0 +1,307 @@
+"""Traces agents: start here.
+
+    from agent_eval.trace import ArcTracer
+
+    tracer = ArcTracer("finance")
+    agent = tracer.trace_agent(agent)
+
+The traced agent behaves as before. Each call of it is one run: recorded with its input, its output or exception, the
+model calls made through ``openai``, ``anthropic`` and other packages that use ``httpx``, and the tool calls they show.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from . import _http
+from ._framework import framework_of
+from ._guard import attempt, warn_once
+from ._run import Run, Settings, current, last
+from ._span import json_text
+from ._wrap import ENTRY_POINTS, wrap
+from .transport import Transport, shared_transport
+
+__all__ = ["ArcTracer", "trace_agent"]
+
+T = TypeVar("T")
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
+SOURCES = ("human", "check", "host_declared", "judge")
+
+
+class ArcTracer:
+    """Records the runs of one agent.
+
+    ``domain`` is what the agent is about (``"finance"``); ``"auto"`` leaves it to the server. ``agent`` defaults to
+    the name of what is traced. With ``capture_content=False`` no prompt, answer, argument, result or error message
+    leaves the process.
+    """
+
+    def __init__(
+        self,
+        domain: str = "auto",
+        *,
+        project: str | None = None,
+        agent: str | None = None,
+        version: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        framework: str | None = None,
+        endpoint: str | None = None,
+        capture_content: bool = True,
+        transport: Transport | None = None,
+    ) -> None:
+        self._settings = Settings(
+            domain=None if domain == "auto" else domain,
+            framework=framework,
+            agent=agent,
+            version=version,
+            session=session,
+            user=user,
+            capture_content=capture_content,
+            resource=_resource(project),
+        )
+        address = endpoint or os.environ.get("ARC_EVAL_ENDPOINT") or DEFAULT_ENDPOINT
+        self._transport = transport if transport is not None else shared_transport(address, project)
+
+    def trace_agent(self, agent: T, *, methods: Iterable[str] = ()) -> T:
+        """Returns a stand-in for ``agent`` whose calls are runs.
+
+        ``agent`` is a function, a callable, an object with methods such as ``run``, ``invoke`` or ``kickoff``, or a
+        class of such objects; ``methods`` names further ones. Also a decorator.
+        """
+        attempt(_http.install)
+        traced: T | None = attempt(self._wrapped, agent, frozenset(methods))
+        return agent if traced is None else traced
+
+    def run(
+        self,
+        *,
+        task: str | None = None,
+        trial: int | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        step_limit: int | None = None,
+    ) -> RunBlock:
+        """Returns a ``with`` block that is one run, a trial of a task.
+
+        The first call of the traced agent in it is that run; later ones are its further turns. The block is the place
+        to check the answer and to :meth:`record_outcome`.
+        """
+        return RunBlock(self, task, trial, session, user, step_limit)
+
+    def record_outcome(
+        self,
+        success: bool | None,
+        source: str = "host_declared",
+        score: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Says whether the run under way succeeded, or else the last one that ended here; ``None`` is "unknown".
+
+        ``source`` is who says so: ``host_declared``, ``check`` (a program looked at the result), ``judge`` (a model
+        did) or ``human``. Without this call the outcome of a run that returns is unknown.
+        """
+        attempt(self._record_outcome, success, source, score, reason)
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Waits until everything recorded so far is delivered; returns whether it was."""
+        return bool(attempt(self._transport.flush, timeout))
+
+    def shutdown(self, timeout: float = 5.0) -> bool:
+        """Delivers what is recorded; afterwards nothing more is sent to this tracer's server from this process."""
+        return bool(attempt(self._transport.close, timeout))
+
+    # What the wrappers call.
+
+    def begin(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], owner: int | None) -> Run | None:
+        """Starts a run; ``None`` when a method of a traced class calls another one of the same object."""
+        within = current.get()
+        if within is not None and owner is not None and within.owner == owner:
+            return None
+        if within is not None and within.adoptable and within.transport is self._transport:
+            run, within.adoptable = within, False
+            run.rename(self._settings.agent or name)
+        else:
+            run = Run(self._settings, self._transport, name, within)
+        run.owner = owner
+        if self._settings.capture_content:
+            run.set(arc_eval__input=attempt(json_text, _input(args, kwargs)))
+        run.announce()
+        return run
+
+    def returned(self, run: Run, output: Any) -> None:
+        """Ends a run that returned."""
+        attempt(self.keep, run, output)
+        run.completed()
+        if run.parent is None:
+            last.set(run)
+
+    def keep(self, run: Run, output: Any) -> None:
+        """Takes what a run has put out."""
+        if self._settings.capture_content:
+            run.set(arc_eval__output=json_text(output))
+
+    def _wrapped(self, agent: Any, methods: frozenset[str]) -> Any:
+        name = _name_of(agent)
+        tracer = self
+        framework = self._settings.framework or framework_of(agent)
+        if framework != self._settings.framework:
+            tracer = self._with(framework=framework)
+        return wrap(agent, tracer, name, ENTRY_POINTS | methods)
+
+    def _with(self, **changes: Any) -> ArcTracer:
+        changed = object.__new__(ArcTracer)
+        changed._settings = Settings(**{**vars(self._settings), **changes})
+        changed._transport = self._transport
+        return changed
+
+    def _record_outcome(self, success: bool | None, source: str, score: float | None, reason: str | None) -> None:
+        if source not in SOURCES:
+            warn_once(f"source {source}", "arc-eval: outcome source %r is none of %s", source, ", ".join(SOURCES))
+            source = "host_declared"
+        run = current.get() or last.get()
+        if run is None:
+            warn_once("no run", "arc-eval: record_outcome outside a run, or in another thread or task: not recorded")
+            return
+        # An agent within an agent speaks of its own part, by its own tracer.
+        mine = run
+        while mine.parent is not None and mine.transport is not self._transport:
+            mine = mine.parent
+        verdict = "unknown" if success is None else "succeeded" if success else "failed"
+        mine.record_outcome(verdict, source, score, reason)
+
+
+class RunBlock:
+    """A run that lasts as long as a ``with`` block; see :meth:`ArcTracer.run`. Also for ``async with``."""
+
+    def __init__(
+        self,
+        tracer: ArcTracer,
+        task: str | None,
+        trial: int | None,
+        session: str | None,
+        user: str | None,
+        step_limit: int | None,
+    ) -> None:
+        self._tracer = tracer
+        self._facts: dict[str, Any] = {
+            "arc_eval__task": task,
+            "arc_eval__trial": trial,
+            "gen_ai__conversation__id": session,
+            "user__id": user,
+            "arc_eval__step_limit": step_limit,
+        }
+        self._run: Run | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The run's id, as the server shows it."""
+        return self._run.trace_id if self._run is not None else None
+
+    def record_outcome(
+        self,
+        success: bool | None,
+        source: str = "host_declared",
+        score: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Says whether this run succeeded; see :meth:`ArcTracer.record_outcome`."""
+        self._tracer.record_outcome(success, source, score, reason)
+
+    def __enter__(self) -> RunBlock:
+        attempt(self._enter)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        attempt(self._exit, error)
+
+    async def __aenter__(self) -> RunBlock:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def _enter(self) -> None:
+        _http.install()
+        settings = self._tracer._settings
+        run = Run(settings, self._tracer._transport, settings.agent or _program(), current.get())
+        run.held = run.adoptable = True
+        run.set(**self._facts)
+        self._token = current.set(run)
+        self._run = run
+        run.announce()
+
+    def _exit(self, error: BaseException | None) -> None:
+        if self._run is None:
+            return
+        current.reset(self._token)
+        if error is not None:
+            self._run.failed(error)
+        self._run.release()
+        last.set(self._run)
+
+
+@overload
+def trace_agent(agent: T, domain: str = ..., **options: Any) -> T: ...
+
+
+@overload
+def trace_agent(agent: None = ..., domain: str = ..., **options: Any) -> Callable[[T], T]: ...
+
+
+def trace_agent(agent: Any = None, domain: str = "auto", **options: Any) -> Any:
+    """Returns a stand-in for ``agent`` whose calls are runs; see :meth:`ArcTracer.trace_agent`.
+
+    Also a decorator, with or without arguments; ``options`` are those of :class:`ArcTracer`, and ``methods``.
+    """
+    methods = options.pop("methods", ())
+    tracer = ArcTracer(domain, **options)
+    if agent is None:
+        return lambda target: tracer.trace_agent(target, methods=methods)
+    return tracer.trace_agent(agent, methods=methods)
+
+
+def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if len(args) == 1 and not kwargs:
+        return args[0]
+    if not args:
+        return kwargs
+    return {"args": list(args), **kwargs} if "args" not in kwargs else {"args": list(args), "kwargs": kwargs}
+
+
+def _name_of(agent: Any) -> str:
+    """Returns what an agent is called: its ``name``, else that of the function or class."""
+    if not isinstance(agent, type):
+        for attribute in ("name", "__name__"):
+            name = attempt(getattr, agent, attribute, None)
+            if isinstance(name, str) and name:
+                return name
+        agent = getattr(agent, "func", type(agent))
+    return str(getattr(agent, "__name__", "agent"))
+
+
+def _program() -> str:
+    """Returns the name of the running program."""
+    return pathlib.PurePath(sys.argv[0] if sys.argv else "").stem or "python"
+
+
+def _resource(project: str | None) -> dict[str, str]:
+    resource = {
+        "service.name": os.environ.get("OTEL_SERVICE_NAME") or _program(),
+        "telemetry.sdk.name": "arc-eval",
+        "telemetry.sdk.language": "python",
+        "process.pid": str(os.getpid()),
+    }
+    if project is not None:
+        resource["arc_eval.project"] = project
+    return resource
