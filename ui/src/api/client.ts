@@ -1,0 +1,52 @@
+// Asks the server. Errors arrive as problem+json; whatever arrives instead is told apart here, once.
+
+export class ApiProblem extends Error {
+  readonly status: number;
+  readonly detail: string | undefined;
+
+  constructor(status: number, title: string, detail?: string) {
+    super(title);
+    this.name = "ApiProblem";
+    this.status = status;
+    this.detail = detail;
+  }
+
+  get isMissing(): boolean {
+    return this.status === 404;
+  }
+}
+
+export type Params = Record<string, string | number | null | undefined>;
+
+/** The project the page looks at, from its own address; the server knows the default. */
+export function currentProject(): string | undefined {
+  return new URLSearchParams(window.location.search).get("project") ?? undefined;
+}
+
+export function apiUrl(path: string, params: Params = {}): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...params, project: currentProject() })) {
+    if (value != null && value !== "") query.set(name, String(value));
+  }
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+export async function getJson<T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(apiUrl(path, params), { signal, headers: { accept: "application/json" } });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiProblem(0, "The server does not answer", "Is `arc-eval serve` running?");
+  }
+  const isJson = /[/+]json\b/.test(response.headers.get("content-type") ?? "");
+  const body: unknown = isJson ? await response.json().catch(() => undefined) : undefined;
+  if (!response.ok) {
+    const problem = (body ?? {}) as { title?: unknown; detail?: unknown };
+    const title = typeof problem.title === "string" ? problem.title : `The server answered ${response.status}`;
+    throw new ApiProblem(response.status, title, typeof problem.detail === "string" ? problem.detail : undefined);
+  }
+  if (body === undefined) throw new ApiProblem(response.status, "The server's answer is not JSON");
+  return body as T;
+}

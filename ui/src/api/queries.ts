@@ -1,0 +1,61 @@
+// Every question the pages ask, under the key that live events invalidate.
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { currentProject, getJson } from "./client.ts";
+import type { AgentList, FindingList, Report, Run, RunList, RunWithSpans, Verdict } from "./types.ts";
+
+export type RunFilters = {
+  agent?: string | undefined;
+  verdict?: Verdict | undefined;
+  task?: string | undefined;
+  leaf?: string | undefined;
+};
+
+export const RUNS_PER_PAGE = 100;
+
+const key = (...parts: unknown[]) => [currentProject() ?? "default", ...parts] as const;
+
+export const keys = {
+  agents: () => key("agents"),
+  reports: () => key("report"),
+  runs: () => key("runs"),
+  run: (id: string) => key("run", id),
+  findings: () => key("findings"),
+};
+
+export const agentsQuery = () =>
+  queryOptions({
+    queryKey: keys.agents(),
+    queryFn: ({ signal }) => getJson<AgentList>("/api/v1/agents", {}, signal),
+  });
+
+export const reportPath = (agent: string) => `/api/v1/agents/${encodeURIComponent(agent)}/report`;
+
+export const reportQuery = (agent: string) =>
+  queryOptions({
+    queryKey: [...keys.reports(), agent],
+    queryFn: ({ signal }) => getJson<Report>(reportPath(agent), {}, signal),
+  });
+
+export const runsQuery = (filters: RunFilters) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.runs(), filters] as const,
+    queryFn: ({ pageParam, signal }) =>
+      getJson<RunList>("/api/v1/runs", { ...filters, cursor: pageParam, limit: RUNS_PER_PAGE }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+  });
+
+export const runQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.run(id),
+    queryFn: ({ signal }) => getJson<RunWithSpans>(`/api/v1/runs/${encodeURIComponent(id)}`, {}, signal),
+  });
+
+export const evidenceQuery = (agent: string, leaf: string, limit: number) =>
+  queryOptions({
+    queryKey: [...keys.findings(), agent, leaf, limit],
+    queryFn: ({ signal }) => getJson<FindingList>("/api/v1/findings", { agent, leaf, limit }, signal),
+  });
+
+/** The time runs are listed by. */
+export const runTime = (run: Run): string => run.started_at ?? run.received_at;

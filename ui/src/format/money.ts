@@ -1,0 +1,46 @@
+// Money arrives as whole nano-dollars and is only rounded for the eye.
+import type { Cost, UnknownCost } from "../api/types.ts";
+
+/** Three significant digits below a dollar and never fewer than four decimals; cents from a dollar up. */
+export function formatUsd(nanos: number): string {
+  const sign = nanos < 0 ? "−" : "";
+  const dollars = Math.abs(nanos) / 1e9;
+  if (dollars === 0) return "$0";
+  if (dollars >= 1) {
+    return `${sign}$${dollars.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  }
+  const leadingZeros = Math.max(0, -Math.floor(Math.log10(dollars)) - 1);
+  return `${sign}$${dollars.toFixed(Math.min(9, Math.max(4, leadingZeros + 3)))}`;
+}
+
+/** Every digit, as the command line prints it. */
+export function formatUsdExact(nanos: number): string {
+  const sign = nanos < 0 ? "−" : "";
+  const digits = String(Math.abs(nanos)).padStart(10, "0");
+  const fraction = digits.slice(-9).replace(/0+$/, "");
+  return `${sign}$${digits.slice(0, -9)}${fraction ? `.${fraction}` : ""}`;
+}
+
+export function whyUnknown(why: UnknownCost): string {
+  switch (why.reason) {
+    case "no_llm_calls":
+      return "no model calls were recorded";
+    case "no_model":
+      return "the model's name was not recorded";
+    case "no_usage":
+      return "token counts were not recorded";
+    case "unpriced":
+      return `no price for model ${why.model}`;
+    case "unclear_usage":
+      return "the token counts do not add up";
+    case "running":
+      return "a model call has not ended";
+  }
+}
+
+/** One cost in words: the amount, or "unknown" with the reason and what is known at least. */
+export function describeCost(cost: Cost): { text: string; why?: string } {
+  if (cost.state === "known") return { text: formatUsd(cost.total) };
+  const atLeast = cost.at_least > 0 ? `; at least ${formatUsd(cost.at_least)}` : "";
+  return { text: "unknown", why: `${whyUnknown(cost.why)}${atLeast}` };
+}

@@ -1,0 +1,145 @@
+// What came of the run and what it took; where it failed, the way to the span where that began.
+import { Button } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import type { Detection, Run } from "../../api/types.ts";
+import { Fact, Facts } from "../../components/Facts.tsx";
+import { Warning } from "../../components/icons.tsx";
+import { runStatus, StatusDot, statusWord } from "../../components/StatusDot.tsx";
+import { describeCost, formatUsdExact } from "../../format/money.ts";
+import { formatCount, plural } from "../../format/rate.ts";
+import { formatDuration, formatTime } from "../../format/time.ts";
+import { detectionWord, fieldWord, shortId, sourceWord, terminationWord } from "../../format/words.ts";
+import css from "./RunHeader.module.css";
+import { firstFailing, type SpanTree } from "./tree.ts";
+
+type Props = { run: Run; tree: SpanTree; onSelect: (span: string) => void };
+
+export function RunHeader({ run, tree, onSelect }: Props) {
+  const failing = firstFailing(tree);
+  const status = runStatus(run);
+  return (
+    <header className={css.header}>
+      <div className={css.line}>
+        <nav aria-label="Path" className={css.path}>
+          <Link to="/runs">Runs</Link>
+          <span aria-hidden="true">/</span>
+          <Link to="/runs" search={{ agent: run.agent.name }}>
+            {run.agent.name}
+          </Link>
+          <span aria-hidden="true">/</span>
+        </nav>
+        <h1 className={css.title} title={run.trace_id}>
+          run {shortId(run.trace_id)}
+        </h1>
+        <p className={css.outcome} data-status={status}>
+          <StatusDot status={status} silent /> <strong>{statusWord(status)}</strong>
+          <span className={css.why}>{outcomeReason(run)}</span>
+        </p>
+      </div>
+      <RunFacts run={run} />
+      {(run.error || failing) && (
+        <div className={css.banner} role="note" aria-label="Error">
+          <Warning />
+          <p className={css.error} title={run.error ?? undefined}>
+            {run.error ?? failingMessage(failing?.span.status)}
+          </p>
+          {failing && (
+            <Button size="compact-xs" variant="default" onClick={() => onSelect(failing.span.span_id)}>
+              Go to the first failing span
+            </Button>
+          )}
+        </div>
+      )}
+    </header>
+  );
+}
+
+function failingMessage(status: NonNullable<SpanTree["ordered"][number]["span"]["status"]> | undefined): string {
+  if (status?.code !== "error") return "";
+  return [status.kind, status.message].filter(Boolean).join(": ") || "A span failed without a message";
+}
+
+/** Who says so and why. */
+export function outcomeReason(run: Run): string {
+  const parts: string[] = [];
+  const [claim] = run.outcome.claims;
+  if (run.outcome.verdict === "unknown" || !claim) {
+    parts.push(run.is_running ? "not all of its spans have ended" : "nobody has said whether it succeeded");
+  } else {
+    const reason = claim.reason ? `: ${claim.reason}` : "";
+    const score = claim.score == null ? "" : ` (score ${claim.score})`;
+    parts.push(`says ${sourceWord[claim.source] ?? claim.source}${reason}${score}`);
+    const others = run.outcome.claims.length - 1;
+    if (others > 0) parts.push(plural(others, "other claim"));
+  }
+  if (run.termination && run.termination !== "completed") parts.push(terminationWord(run.termination));
+  return parts.join(" · ");
+}
+
+function RunFacts({ run }: { run: Run }) {
+  const cost = describeCost(run.cost);
+  return (
+    <Facts>
+      <Fact
+        name="Started"
+        value={run.started_at ? formatTime(run.started_at) : undefined}
+        hint={`received ${formatTime(run.received_at)}`}
+      />
+      <Fact name="Duration" value={run.duration_ms == null ? undefined : formatDuration(run.duration_ms)} />
+      <Fact name="Tokens" value={tokens(run)} />
+      <Fact
+        name="Cost"
+        value={cost.why ? <span className={css.unknown}>unknown: {cost.why}</span> : cost.text}
+        hint={run.cost.state === "known" ? costHint(run) : undefined}
+      />
+      <Fact name="Models" value={run.models.length > 0 ? run.models.join(", ") : undefined} />
+      <Fact
+        name="Steps"
+        value={`${plural(run.span_count, "span")}, ${formatCount(run.llm_calls)} model, ${formatCount(run.tool_calls)} tool`}
+        hint={toolHint(run)}
+      />
+      <Fact name="Version" value={run.agent.version ?? undefined} />
+      <Fact name="Framework" value={<Detected detection={run.framework} />} />
+      <Fact name="Domain" value={<Detected detection={run.domain} />} />
+      {run.task != null && (
+        <Fact
+          name="Task"
+          value={
+            <Link to="/runs" search={{ agent: run.agent.name, task: run.task }}>
+              {run.task}
+              {run.trial == null ? "" : `, trial ${run.trial}`}
+            </Link>
+          }
+        />
+      )}
+      {run.session && <Fact name="Session" value={run.session} />}
+      {run.user && <Fact name="User" value={run.user} />}
+    </Facts>
+  );
+}
+
+function Detected({ detection }: { detection: Detection }) {
+  const evidence = detection.evidence.map((one) => `${fieldWord(one.field)}: ${one.excerpt}`).join("\n");
+  return (
+    <span className={detection.id ? undefined : css.unknown} title={evidence || "nothing in the trace says"}>
+      {detectionWord(detection)}
+    </span>
+  );
+}
+
+function costHint(run: Run): string {
+  if (run.cost.state !== "known") return "";
+  const lines = run.cost.lines.map(
+    (line) => `${line.price_row} ${line.class}: ${formatCount(line.tokens)} tokens, ${formatUsdExact(line.amount)}`,
+  );
+  return [formatUsdExact(run.cost.total), ...lines].join("\n");
+}
+
+function tokens(run: Run): string | undefined {
+  if (run.input_tokens == null && run.output_tokens == null) return undefined;
+  const count = (n: number | null | undefined) => (n == null ? "unknown" : formatCount(n));
+  return `${count(run.input_tokens)} in, ${count(run.output_tokens)} out`;
+}
+
+const toolHint = (run: Run): string =>
+  `${formatCount(run.tool_calls_correct)} of ${formatCount(run.tool_calls_judged)} judged tool calls were correct`;
