@@ -5,7 +5,8 @@
 //! decide. A run that merely returned has not succeeded: nobody said so.
 
 use arc_model::{
-    Evidence, Field, Finding, Outcome, OutcomeClaim, OutcomeSource, Span, SpanKind, Status, Termination, Trace, Verdict,
+    Evidence, Field, Finding, Outcome, OutcomeClaim, OutcomeSource, Span, SpanEvent, SpanId, SpanKind, Status,
+    Termination, Trace, Verdict,
 };
 
 /// The leaf of the finding that a run was stopped at its step limit.
@@ -23,7 +24,7 @@ pub fn settle_outcome(trace: &Trace, findings: &[Finding]) -> (Outcome, Option<T
 struct End {
     termination: Termination,
     reason: Option<String>,
-    shown_by: Option<Evidence>,
+    shown_by: Option<SpanId>,
 }
 
 /// Returns what spans claim, in the order in which [`Outcome::from_claims`] prefers the last: what a
@@ -43,47 +44,44 @@ fn declared(trace: &Trace) -> Vec<OutcomeClaim> {
 fn end_of(trace: &Trace, findings: &[Finding]) -> Option<End> {
     let root = last_root(trace);
     let error = root.and_then(error_of);
-    if let Some(termination) = trace.facts().termination {
-        let (reason, shown_by) = error.map_or((None, None), |(_, reason, evidence)| (Some(reason), Some(evidence)));
-        return Some(End { termination, reason, shown_by });
+    let says = |span: &Span| span.facts.termination.map(|termination| (termination, span.span_id));
+    if let Some((termination, said_by)) = trace.walk().find_map(|(_, span)| says(span)) {
+        let shown_by = Some(error.as_ref().and_then(|error| error.shown_by).unwrap_or(said_by));
+        return Some(End { termination, reason: error.and_then(|error| error.reason), shown_by });
     }
-    if let Some((termination, reason, evidence)) = error {
-        return Some(End { termination, reason: Some(reason), shown_by: Some(evidence) });
+    if error.is_some() {
+        return error;
     }
     if let Some(finding) = findings.iter().find(|finding| finding.leaf().as_str() == STEP_LIMIT) {
-        let shown_by = finding.evidence().first().cloned();
+        let shown_by = finding.evidence().first().map(|evidence| evidence.span_id);
         return Some(End { termination: Termination::StepLimit, reason: Some(finding.title().to_owned()), shown_by });
     }
-    let returned = root.is_some_and(|root| root.end.is_some());
-    returned.then_some(End { termination: Termination::Completed, reason: None, shown_by: None })
+    let returned = root.filter(|root| root.end.is_some())?;
+    Some(End { termination: Termination::Completed, reason: None, shown_by: Some(returned.span_id) })
 }
 
 /// Returns the span whose end is the end of the run: the last root, agents and workflows before
 /// others. A span whose parent never arrived is none: the parent may have gone on.
-fn last_root(trace: &Trace) -> Option<&Span> {
+pub(crate) fn last_root(trace: &Trace) -> Option<&Span> {
     let roots = || trace.roots().filter(|root| root.parent_id.is_none());
     let drives = |span: &&Span| matches!(span.kind, SpanKind::Agent | SpanKind::Workflow);
     roots().filter(drives).last().or_else(|| roots().last())
 }
 
 /// Returns how an error ended this span, if one did.
-fn error_of(span: &Span) -> Option<(Termination, String, Evidence)> {
+fn error_of(span: &Span) -> Option<End> {
     let exception = span.events.iter().rev().find(|event| event.name == "exception");
     let detail = |name: &str| {
         let value = exception.and_then(|event| event.attributes.get(name));
         value.and_then(|value| value.as_str()).filter(|text| !text.is_empty())
     };
-    let (kind, message, field) = match &span.status {
-        Status::Error { kind, message } => {
-            let message = Some(message.as_str()).filter(|message| !message.is_empty());
-            (kind.as_deref().or(detail("exception.type")), message.or(detail("exception.message")), Field::Status)
-        }
+    let (kind, message) = match &span.status {
+        Status::Error { kind, message } => (kind.as_deref(), Some(message.as_str()).filter(|text| !text.is_empty())),
         // An exception that was recorded and dealt with is no end; one that left the span is.
-        Status::Unset if escaped(exception) => {
-            (detail("exception.type"), detail("exception.message"), Field::Exception)
-        }
+        Status::Unset if escaped(exception) => (None, None),
         Status::Unset | Status::Ok => return None,
     };
+    let (kind, message) = (kind.or(detail("exception.type")), message.or(detail("exception.message")));
     let termination = match kind.map(last_name) {
         Some("CancelledError") => Termination::Cancelled,
         Some("timeout") => Termination::Timeout,
@@ -93,13 +91,14 @@ fn error_of(span: &Span) -> Option<(Termination, String, Evidence)> {
         (Some(kind), Some(message)) if !message.starts_with(kind) => format!("{kind}: {message}"),
         (_, Some(message)) => message.to_owned(),
         (Some(kind), None) => kind.to_owned(),
-        (None, None) => "the run ended in an error without a message".to_owned(),
+        (None, None) => "it ended in an error without a message".to_owned(),
     };
-    let evidence = Evidence::new(span.span_id, field, &text);
-    Some((termination, evidence.excerpt.clone(), evidence))
+    // A message can be a whole page; a reason is a few words.
+    let reason = Evidence::new(span.span_id, Field::Status, &text).excerpt;
+    Some(End { termination, reason: Some(reason), shown_by: Some(span.span_id) })
 }
 
-fn escaped(exception: Option<&arc_model::SpanEvent>) -> bool {
+fn escaped(exception: Option<&SpanEvent>) -> bool {
     let value = exception.and_then(|event| event.attributes.get("exception.escaped"));
     value.is_some_and(|value| {
         value.as_bool() == Some(true) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
@@ -125,7 +124,7 @@ fn claim(end: &End) -> Option<OutcomeClaim> {
         source,
         score: None,
         reason: Some(end.reason.clone().unwrap_or_else(|| default.to_owned())),
-        span_id: end.shown_by.as_ref().map(|evidence| evidence.span_id),
+        span_id: end.shown_by,
     })
 }
 

@@ -115,6 +115,9 @@ fn issues(figures: &AgentFigures, catalog: &Catalog, runs: u64) -> Vec<Issue> {
 }
 
 /// Returns the leaf's title, or its id when a newer or older taxonomy named it.
-fn title(_catalog: &Catalog, leaf: &LeafId) -> String {
-    leaf.to_string()
+fn title(catalog: &Catalog, leaf: &LeafId) -> String {
+    catalog.leaf(leaf.as_str()).map_or_else(|| leaf.to_string(), |leaf| leaf.title.clone())
 }
+
+#[cfg(test)]
+mod tests;

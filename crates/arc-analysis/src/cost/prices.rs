@@ -97,14 +97,14 @@ impl<'a> PriceSheet<'a> {
     ///
     /// Without a provider, the one is taken whose models are named like this, or that the name says
     /// before a slash. A provider that the table does not know has no prices there, whatever its
-    /// models are called. Without a time the newest prices are taken, so that the answer does not
-    /// depend on when it is asked for.
+    /// models are called. Without a time the prices of the table's own date are taken, so that the
+    /// answer does not depend on when it is asked for.
     pub(super) fn find(model: &'a ModelRef, at: Option<Timestamp>, input_tokens: u64) -> Option<Self> {
         let mut sheet = Self {
             model: model.name()?,
             // The table takes this one for a proxy: it looks at the model's name.
             provider: model.provider.as_deref().map_or("litellm", provider_id),
-            at: at.map_or_else(newest, system_time),
+            at: at.map_or_else(table_date, system_time),
             input_tokens: input_tokens.max(1),
             row: String::new(),
             input: PicoUsd::ZERO,
@@ -209,12 +209,13 @@ fn system_time(at: Timestamp) -> SystemTime {
     } else {
         SystemTime::UNIX_EPOCH.checked_add(since_epoch)
     };
-    time.unwrap_or_else(newest)
+    time.unwrap_or_else(table_date)
 }
 
-/// Noon UTC of a day after every price change in the table.
-fn newest() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_hours(130 * 8_766 + 12)
+/// When the prices of the bundled table were current: 2026-10-21, noon UTC. Moves with the version of
+/// the crate; the table lists later, announced prices too, so "as late as possible" would be wrong.
+fn table_date() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_hours(20_747 * 24 + 12)
 }
 
 #[cfg(test)]

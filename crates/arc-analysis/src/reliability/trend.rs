@@ -119,3 +119,23 @@ fn fisher_exact(successes: u64, n: u64, other_successes: u64, other_n: u64) -> f
         .sum();
     total.min(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fisher's tea taster (Agresti, §3.5.2), the twins of R's `fisher.test`, the whales of `SciPy`'s,
+    /// and the studying students of Wikipedia's article.
+    #[test]
+    fn fishers_test_gives_the_published_p_values() {
+        for ((successes, n, other, other_n), p) in [
+            ((3, 4, 1, 4), 0.485_714),
+            ((2, 17, 10, 13), 0.000_537),
+            ((8, 10, 1, 6), 0.034_965),
+            ((1, 10, 11, 14), 0.002_759),
+        ] {
+            let computed = fisher_exact(successes, n, other, other_n);
+            assert!((computed - p).abs() < 1e-6, "{computed} is not {p}");
+        }
+    }
+}
