@@ -46,7 +46,8 @@ fn assemble(mut raw: RawSpan, mut merge: Merge) -> Span {
     span.tools_offered = merge.pick(|reading| reading.tools_offered.take()).unwrap_or_default();
     // Usage is taken whole from one dialect: counts of two would be read by two rules.
     let counts = merge.readings.iter_mut().find_map(|reading| reading.usage.take());
-    span.usage = counts.map(|counts| usage::settle(counts, raw.scope.as_ref()));
+    let model = span.model.as_ref().and_then(ModelRef::name);
+    span.usage = counts.map(|counts| usage::settle(counts, raw.scope.as_ref(), model));
     span.reported_cost = merge.pick(|reading| reading.reported_cost.take());
     span.finish_reason = merge.pick(|reading| reading.finish_reason.take());
     span.time_to_first_token_ns = merge.pick(|reading| reading.time_to_first_token_ns.take());
@@ -144,9 +145,13 @@ impl Merge {
     }
 
     /// Returns the events whose content the messages will hold: those of the dialect whose messages win.
-    fn message_events(&self) -> Vec<usize> {
-        let has_messages = |reading: &&Reading| reading.messages_in.is_some() || reading.messages_out.is_some();
-        self.readings.iter().find(has_messages).map(|reading| reading.message_events.clone()).unwrap_or_default()
+    fn message_events(&mut self) -> Vec<usize> {
+        let mut readings = self.readings.iter_mut();
+        let winner = readings.find(|reading| reading.messages_in.is_some() || reading.messages_out.is_some());
+        winner.map_or_else(Vec::new, |reading| {
+            self.consumed.append(&mut reading.repeated);
+            std::mem::take(&mut reading.message_events)
+        })
     }
 
     /// Merges by parameter: dialects rarely name the same ones.

@@ -12,7 +12,9 @@ pub use crate::read::attributes::Found;
 
 pub mod arc_eval;
 pub mod openinference;
+mod openinference_messages;
 pub mod otel_genai;
+mod otel_messages;
 
 /// A convention for naming attributes.
 pub trait Dialect: Sync {
@@ -61,6 +63,8 @@ pub struct Reading {
     pub sequence: Option<Found<u32>>,
     /// Indices of events whose whole content is in the messages, should these be used.
     pub message_events: Vec<usize>,
+    /// Attributes that say the messages again, should these be used.
+    pub repeated: Vec<String>,
     /// What someone should know.
     pub remarks: Vec<Remark>,
 }

@@ -7,25 +7,30 @@ use arc_model::{InputRule, Json, Scope, Usage};
 
 use super::value::count;
 
-/// What the count of input tokens leaves out, where the emitter is known.
+/// An emitter that is known to report input without cached tokens.
 struct EmitterRule {
     /// Name of the instrumentation scope.
     scope: &'static str,
-    /// First version, as numbers, that reports inclusive counts; `None` when none does yet.
-    inclusive_since: Option<[u32; 3]>,
+    /// What the model's name holds, in lower case: emitters pass on what the provider reports.
+    model: &'static str,
+    /// First version that reports inclusive counts, or of which it is not certain that it does not.
+    inclusive_since: [u32; 3],
 }
 
-/// Emitters that are known to report input without cached tokens.
-const EXCLUSIVE_EMITTERS: &[EmitterRule] = &[];
+const EXCLUSIVE_EMITTERS: &[EmitterRule] = &[
+    // Passed Anthropic's count on as it was: github.com/Arize-ai/openinference/pull/2414. From 0.1.52
+    // on it prefers LangChain's own count, which is inclusive.
+    EmitterRule { scope: "openinference.instrumentation.langchain", model: "claude", inclusive_since: [0, 1, 52] },
+];
 
 /// Returns usage whose input is inclusive, and by which rule.
-pub(crate) fn settle(mut counts: Usage, scope: Option<&Scope>) -> Usage {
+pub(crate) fn settle(mut counts: Usage, scope: Option<&Scope>, model: Option<&str>) -> Usage {
     let cached = counts.cache_read.unwrap_or(0).saturating_add(counts.cache_write.unwrap_or(0));
     if let Some(input) = counts.input.filter(|_| cached > 0) {
         if input < cached {
             // Inclusive input cannot be smaller than a part of it.
             counts.input_rule = InputRule::ExclusiveByArithmetic;
-        } else if scope.is_some_and(|scope| is_exclusive(scope, EXCLUSIVE_EMITTERS)) {
+        } else if scope.is_some_and(|scope| is_exclusive(scope, model, EXCLUSIVE_EMITTERS)) {
             counts.input_rule = InputRule::ExclusiveByEmitter;
         }
         if counts.input_rule != InputRule::Inclusive {
@@ -35,12 +40,12 @@ pub(crate) fn settle(mut counts: Usage, scope: Option<&Scope>) -> Usage {
     counts
 }
 
-fn is_exclusive(scope: &Scope, rules: &[EmitterRule]) -> bool {
-    rules.iter().filter(|rule| rule.scope == scope.name).any(|rule| match rule.inclusive_since {
-        None => true,
-        // Without a version nothing is known, and inclusive is the convention.
-        Some(since) => scope.version.as_deref().and_then(version).is_some_and(|version| version < since),
-    })
+fn is_exclusive(scope: &Scope, model: Option<&str>, rules: &[EmitterRule]) -> bool {
+    // Without a version nothing is known, and inclusive is the convention.
+    let Some(version) = scope.version.as_deref().and_then(version) else { return false };
+    let model = model.unwrap_or_default().to_ascii_lowercase();
+    let mut rules = rules.iter().filter(|rule| rule.scope == scope.name);
+    rules.any(|rule| version < rule.inclusive_since && model.contains(rule.model))
 }
 
 fn version(text: &str) -> Option<[u32; 3]> {
@@ -78,7 +83,7 @@ pub(crate) fn of_api_answer(usage: &Json) -> Option<Usage> {
         counts.input_rule = InputRule::ExclusiveByEmitter;
         return Some(counts);
     }
-    Some(settle(counts, None)).filter(|counts| !counts.is_empty())
+    Some(settle(counts, None, None)).filter(|counts| !counts.is_empty())
 }
 
 #[cfg(test)]
@@ -93,29 +98,31 @@ mod tests {
 
     #[test]
     fn input_below_the_cached_tokens_is_exclusive_and_they_are_added() {
-        let usage = settle(counts(10, 100, 20), None);
+        let usage = settle(counts(10, 100, 20), None, None);
         assert_eq!((usage.input, usage.input_rule), (Some(130), InputRule::ExclusiveByArithmetic));
     }
 
     #[test]
     fn input_above_the_cached_tokens_is_inclusive_as_the_convention_says() {
-        let usage = settle(counts(120, 100, 20), None);
+        let usage = settle(counts(120, 100, 20), None, None);
         assert_eq!((usage.input, usage.input_rule), (Some(120), InputRule::Inclusive));
     }
 
     #[test]
-    fn a_known_emitter_is_exclusive_only_in_its_old_versions() {
-        let rules = [EmitterRule { scope: "acme", inclusive_since: Some([0, 12, 0]) }];
+    fn a_known_emitter_is_exclusive_only_in_its_old_versions_and_for_its_models() {
+        let rules = [EmitterRule { scope: "acme", model: "claude", inclusive_since: [0, 12, 0] }];
         let scope = |version: Option<&str>| Scope { name: "acme".into(), version: version.map(str::to_owned) };
-        assert!(is_exclusive(&scope(Some("0.9.3")), &rules));
-        assert!(!is_exclusive(&scope(Some("0.12.0")), &rules));
-        assert!(!is_exclusive(&scope(Some("0.12.0rc1")), &rules));
-        assert!(!is_exclusive(&scope(None), &rules));
+        let claude = Some("anthropic/Claude-4");
+        assert!(is_exclusive(&scope(Some("0.9.3")), claude, &rules));
+        assert!(!is_exclusive(&scope(Some("0.9.3")), Some("gpt-5"), &rules));
+        assert!(!is_exclusive(&scope(Some("0.12.0")), claude, &rules));
+        assert!(!is_exclusive(&scope(Some("0.12.0rc1")), claude, &rules));
+        assert!(!is_exclusive(&scope(None), claude, &rules));
     }
 
     #[test]
     fn counts_at_the_end_of_the_range_do_not_overflow() {
-        assert_eq!(settle(counts(u64::MAX - 1, u64::MAX, u64::MAX), None).input, Some(u64::MAX));
+        assert_eq!(settle(counts(u64::MAX - 1, u64::MAX, u64::MAX), None, None).input, Some(u64::MAX));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod any_value;
 pub mod chat;
 mod conversation;
 mod identity;
+mod iso_duration;
 pub mod openinference_export;
 pub mod otlp_json;
 pub mod otlp_protobuf;
