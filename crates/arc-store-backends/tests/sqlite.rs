@@ -1,7 +1,8 @@
-//! SQLite keeps the contract, in memory and on a file.
+//! `SQLite` keeps the contract, in memory and on a file.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helper functions")]
 
 mod exceptions;
-mod folder;
 
 mod in_memory {
     use arc_store::conformance::Subject;
@@ -18,7 +19,7 @@ mod on_a_file {
     use arc_store::conformance::Subject;
 
     async fn open() -> Subject {
-        let folder = super::folder::Folder::new();
+        let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("made/on/the/way/arc.db").display());
         let stores = arc_store_backends::open(&url).await.unwrap();
         Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(folder) }

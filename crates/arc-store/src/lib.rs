@@ -5,6 +5,13 @@
 //! conformance suite, whose cases are named after the sentences of the contract.
 
 #[cfg(feature = "conformance")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "these are tests, which fail by panicking"
+)]
 pub mod conformance;
 mod error;
 mod query;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
-use arc_model::{Attributes, Json, Payload, ProjectId, Span, ToolCall};
+use arc_model::{Attributes, Json, Payload, ProjectId, Span, SpanEvent, Timestamp, ToolCall};
 use arc_store::StoreError;
 use serde::Serialize;
 
@@ -130,8 +130,8 @@ impl Parts<'_> {
             parent_id: *parent_id,
             kind: *kind,
             name: name.into(),
-            start: start.map(|at| at.as_nanos()),
-            end: end.map(|at| at.as_nanos()),
+            start: start.map(Timestamp::as_nanos),
+            end: end.map(Timestamp::as_nanos),
             sequence: *sequence,
             status: Cow::Borrowed(status),
             model: model.as_ref().map(Cow::Borrowed),
@@ -165,9 +165,9 @@ impl Parts<'_> {
         })
     }
 
-    fn events<'s>(&mut self, events: &'s [arc_model::SpanEvent]) -> Result<Vec<Event<'s>>, StoreError> {
-        let events = events.iter().map(|arc_model::SpanEvent { at, name, attributes }| {
-            Ok(Event { at: at.map(|at| at.as_nanos()), name: name.into(), attributes: self.map(attributes)? })
+    fn events<'s>(&mut self, events: &'s [SpanEvent]) -> Result<Vec<Event<'s>>, StoreError> {
+        let events = events.iter().map(|SpanEvent { at, name, attributes }| {
+            Ok(Event { at: at.map(Timestamp::as_nanos), name: name.into(), attributes: self.map(attributes)? })
         });
         events.collect()
     }

@@ -48,11 +48,15 @@ pub(super) fn read(bytes: &mut &[u8], own: i64) -> Result<Place, Damaged> {
 
 /// Writes seven bits a byte, the lowest first; the high bit says that more follow.
 pub(super) fn write_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
         number >>= 7;
+        if number == 0 {
+            out.push(low & 0x7f);
+            return;
+        }
+        out.push(low | 0x80);
     }
-    out.push(number as u8);
 }
 
 pub(super) fn read_number(bytes: &mut &[u8]) -> Result<u64, Damaged> {

@@ -55,8 +55,8 @@ impl Batch {
         let mut traces: BTreeMap<TraceId, BTreeMap<SpanId, Row>> = BTreeMap::new();
         let mut decided = Appended::default();
         for span in spans {
-            let encoded = encoder.encode(span)?;
-            let version = Version { revision: span.revision, hash: encoded.hash };
+            let parts = encoder.encode(span)?;
+            let version = Version { revision: span.revision, hash: parts.hash };
             let earlier = traces.get(&span.trace_id).and_then(|rows| rows.get(&span.span_id));
             let in_batch = earlier.is_some();
             let before = match earlier {
@@ -69,7 +69,7 @@ impl Batch {
             }
             // The record it replaces in this batch is counted when it is inserted.
             decided.updated += u64::from(in_batch);
-            let row = Row { version, flags: flags(span), place: packer.add(&encoded)? };
+            let row = Row { version, flags: flags(span), place: packer.add(&parts)? };
             traces.entry(span.trace_id).or_default().insert(span.span_id, row);
         }
         Ok(Self { project: project.clone(), now, packed: packer.finish()?, traces, decided })
@@ -238,13 +238,12 @@ struct Known<'a> {
 
 impl Known<'_> {
     fn version(&mut self, trace: TraceId, span: SpanId) -> Result<Option<Version>, StoreError> {
-        let key = match self.keys.get(&trace) {
-            Some(key) => *key,
-            None => {
-                let key = trace_key(self.stored, self.project, trace).map_err(while_trying(ATTEMPTED))?;
-                self.keys.insert(trace, key);
-                key
-            }
+        let key = if let Some(key) = self.keys.get(&trace) {
+            *key
+        } else {
+            let key = trace_key(self.stored, self.project, trace).map_err(while_trying(ATTEMPTED))?;
+            self.keys.insert(trace, key);
+            key
         };
         match key {
             Some(key) => Ok(stored_version(self.stored, key, span)?.map(|(version, _)| version)),

@@ -1,4 +1,4 @@
-//! What SQLite says, as what the caller can do about it.
+//! What `SQLite` says, as what the caller can do about it.
 
 use arc_store::StoreError;
 use rusqlite::{Error, ErrorCode};
@@ -7,12 +7,12 @@ use rusqlite::{Error, ErrorCode};
 pub(super) fn while_trying(attempted: &'static str) -> impl Fn(Error) -> StoreError {
     move |source| match code(&source) {
         Some(ErrorCode::TooBig) => StoreError::Invalid(format!("a value is too large to {attempted}")),
-        Some(
+        // Without a code, the driver could not make sense of a row.
+        None
+        | Some(
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation | ErrorCode::Unknown,
         ) => damaged(attempted, source),
         Some(_) => StoreError::Unavailable { attempted, source: Box::new(source) },
-        // The driver could not make sense of a row.
-        None => damaged(attempted, source),
     }
 }
 

@@ -49,9 +49,9 @@ fn page<K: Copy, T: serde::de::DeserializeOwned>(
 }
 
 /// A query that is being put together. Text from outside only ever becomes a value.
-struct Select {
-    sql: String,
-    values: Vec<Value>,
+pub(super) struct Select {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
 }
 
 impl Select {
@@ -82,7 +82,7 @@ impl Select {
     }
 }
 
-fn select_runs(project: &ProjectId, query: &RunQuery) -> Result<Select, StoreError> {
+pub(super) fn select_runs(project: &ProjectId, query: &RunQuery) -> Result<Select, StoreError> {
     let RunQuery { agent, verdict, task, leaf, since, until, after, limit } = query;
     // With a leaf, its index gives the order; CROSS JOIN keeps the planner from starting at the runs.
     let (from, key) = match leaf {
@@ -103,11 +103,11 @@ fn select_runs(project: &ProjectId, query: &RunQuery) -> Result<Select, StoreErr
         select.push(&format!(" AND ({key}.at < ?"), at.as_nanos());
         select.push(&format!(" OR {key}.trace_id > ?)"), trace_id.as_bytes().to_vec());
     }
-    select.sql.push_str(&format!(" ORDER BY {key}.at DESC, {key}.trace_id"));
+    select.sql.extend([" ORDER BY ", key, ".at DESC, ", key, ".trace_id"]);
     select.limit(*limit)
 }
 
-fn select_findings(project: &ProjectId, query: &FindingQuery) -> Result<Select, StoreError> {
+pub(super) fn select_findings(project: &ProjectId, query: &FindingQuery) -> Result<Select, StoreError> {
     let FindingQuery { trace_id, agent, leaf, after, limit } = query;
     let mut select = Select::new("SELECT at, trace_id, body, position FROM findings WHERE project =", project);
     if let Some(trace) = trace_id {

@@ -1,4 +1,4 @@
-//! The default store: one SQLite file that is both ports, or a database in memory for tests.
+//! The default store: one `SQLite` file that is both ports, or a database in memory for tests.
 //!
 //! One thread writes ([`writer`]), with group commit; reads take connections of their own from
 //! [`readers`] and see snapshots (write-ahead log). A write is durable when it returns: `synchronous`
@@ -43,7 +43,7 @@ use crate::segment::{SegmentCache, Window};
 /// How often opening is tried again while another process makes the same file.
 const OPEN_TRIES: u32 = 50;
 
-/// A store in one SQLite database.
+/// A store in one `SQLite` database.
 pub struct SqliteStore {
     reading: Arc<Reading>,
     writer: Writer,

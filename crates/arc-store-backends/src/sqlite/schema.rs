@@ -33,8 +33,9 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
 /// Makes a new database ours, or brings ours up to date; refuses any other without changing it.
 pub(super) fn prepare(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
     let failed = while_trying("open the database");
-    configure(connection).map_err(&failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
     let found = check(connection, place)?;
+    configure(connection).map_err(&failed)?;
     if found == 0 {
         // Both must be set before the first page is written.
         connection.pragma_update(None, "page_size", 8192).map_err(&failed)?;

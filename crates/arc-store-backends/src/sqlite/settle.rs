@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{LeafId, ProjectId, Run, Timestamp, TraceId};
+use arc_model::{LeafId, ProjectId, Run, TaskId, Timestamp, TraceId};
 use arc_store::{Settled, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -81,7 +81,7 @@ fn put_run(connection: &Connection, item: &Settled, now: Timestamp) -> Result<i6
                 item.project.as_str(),
                 run.trace_id.as_bytes(),
                 run.agent.name.as_str(),
-                run.task.as_ref().map(|task| task.as_str()),
+                run.task.as_ref().map(TaskId::as_str),
                 verdict_name(run.outcome.verdict),
                 run.at().as_nanos(),
                 seq,

@@ -33,7 +33,7 @@ impl Generator {
         Self(seed)
     }
 
-    /// Returns a random number (SplitMix64).
+    /// Returns a random number (`SplitMix64`).
     pub const fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -75,7 +75,7 @@ impl Generator {
     pub fn words(&mut self, count: u64) -> String {
         let mut text = String::new();
         for _ in 0..count {
-            text.push_str(&self.pick(WORDS));
+            text.push_str(self.pick(WORDS));
             text.push(' ');
         }
         text
@@ -217,10 +217,10 @@ impl Generator {
             session: self.maybe(|this| SessionId::new(this.text())),
             user: self.maybe(|this| UserId::new(this.text())),
             task: self.maybe(|this| TaskId::new(this.text())),
-            trial: self.maybe(|this| this.small()),
+            trial: self.maybe(Self::small),
             domain: self.maybe(Self::text),
             framework: self.maybe(Self::text),
-            step_limit: self.maybe(|this| this.small()),
+            step_limit: self.maybe(Self::small),
             termination: self.maybe(Self::termination),
             outcomes: self.some(2, Self::claim),
         }
@@ -311,7 +311,7 @@ impl Generator {
                 version: self.maybe(Self::text),
             },
             task: self.maybe(|this| TaskId::new(this.pick(&["", "0", "1", "10", "book a flight"]))),
-            trial: self.maybe(|this| this.small()),
+            trial: self.maybe(Self::small),
             session: self.maybe(|this| SessionId::new(this.text())),
             user: self.maybe(|this| UserId::new(this.text())),
             started_at: self.maybe(Self::run_time),

@@ -5,7 +5,7 @@
 //! `async fn(&Backend)` in one of the modules here, and one line in
 //! [`for_each_case!`](crate::for_each_case).
 //!
-//! What a backend cannot do is listed in its `tests/exceptions.rs`, each case with a reason. The
+//! What a backend cannot do is listed in its `tests/exceptions/`, each case with a reason. The
 //! data comes from [`Generator`], which is random with a fixed seed: every run sees the same.
 
 pub mod append;

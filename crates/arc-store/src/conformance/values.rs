@@ -56,7 +56,7 @@ pub async fn any_text_comes_back_exactly(backend: &Backend) {
         let number = u8::try_from(number).unwrap();
         let project = ProjectId::new(*text);
         let mut spans = [span(number, 1), span(number, 2)];
-        spans[0].name = (*text).to_owned();
+        (*text).clone_into(&mut spans[0].name);
         spans[1].messages_in = vec![Message::text(Role::Other((*text).to_owned()), text.repeat(300))];
         spans[1].attributes.insert((*text).to_owned(), Json::String((*text).to_owned()));
         store.traces.append(&project, &spans, at(10)).await.unwrap();

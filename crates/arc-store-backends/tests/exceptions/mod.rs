@@ -2,4 +2,4 @@
 
 use arc_store::conformance::Exception;
 
-pub const SQLITE: &[Exception] = &[];
+pub(crate) const SQLITE: &[Exception] = &[];

@@ -1,0 +1,123 @@
+use std::{fs, thread};
+
+use arc_store::StoreError;
+use rusqlite::Connection;
+
+use super::{super::SqliteStore, Folder, append, open, spans, stored};
+
+fn refusal(path: &std::path::Path) -> StoreError {
+    let before = fs::read(path).unwrap();
+    let Err(error) = SqliteStore::open(path) else { panic!("the file was opened") };
+    assert_eq!(fs::read(path).unwrap(), before, "the file was changed");
+    error
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_reopening() {
+    let folder = Folder::new();
+    let path = folder.file("arc.db");
+    let store = open(&path);
+    append(&store, &spans(1, 5)).await;
+    drop(store);
+    let store = open(&path);
+    assert_eq!(stored(&store, 1).await, 5);
+    assert_eq!(append(&store, &spans(1, 6)).await.new, 1);
+}
+
+#[tokio::test]
+async fn an_append_that_returned_survives_a_crash() {
+    let folder = Folder::new();
+    let store = open(&folder.file("arc.db"));
+    for trace in 0..20 {
+        append(&store, &spans(trace, 3)).await;
+        // What a process that dies here leaves behind. Nothing writes while the files are copied.
+        for name in ["arc.db", "arc.db-wal"] {
+            fs::copy(folder.file(name), folder.file(&format!("after-{name}"))).unwrap();
+        }
+        let after = open(&folder.file("after-arc.db"));
+        for trace in 0..=trace {
+            assert_eq!(stored(&after, trace).await, 3);
+        }
+        drop(after);
+        for name in ["after-arc.db", "after-arc.db-wal", "after-arc.db-shm"] {
+            let _ = fs::remove_file(folder.file(name));
+        }
+    }
+}
+
+#[tokio::test]
+async fn commits_wait_for_the_disk() {
+    let folder = Folder::new();
+    let store = open(&folder.file("arc.db"));
+    let settings = store.writer.write(|db| {
+        let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let synchronous: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        Ok((mode, synchronous))
+    });
+    assert_eq!(settings.await.unwrap(), ("wal".to_owned(), 2));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let path = folder.file("notes.txt");
+    fs::write(&path, "my only copy of something important\n".repeat(100)).unwrap();
+    let message = refusal(&path).to_string();
+    assert!(message.contains("notes.txt is not an arc-eval database"), "{message}");
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let path = folder.file("other.db");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE runs (mine TEXT)").unwrap();
+    assert!(matches!(refusal(&path), StoreError::Invalid(_)));
+}
+
+#[test]
+fn a_newer_database_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let path = folder.file("arc.db");
+    drop(open(&path));
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    db.close().unwrap();
+    assert!(matches!(refusal(&path), StoreError::Newer { found: 99, known: 1 }));
+}
+
+#[test]
+fn an_empty_file_becomes_a_database() {
+    let folder = Folder::new();
+    let path = folder.file("arc.db");
+    fs::write(&path, "").unwrap();
+    drop(open(&path));
+}
+
+#[test]
+fn a_folder_in_place_of_the_file_or_a_file_in_place_of_the_folder_is_named() {
+    let folder = Folder::new();
+    let Err(error) = SqliteStore::open(folder.0.path()) else { panic!("a folder was opened") };
+    assert!(error.to_string().contains("is a folder"), "{error}");
+    fs::write(folder.file("plain"), "").unwrap();
+    let Err(StoreError::Unavailable { source, .. }) = SqliteStore::open(folder.file("plain/arc.db")) else {
+        panic!("a file was taken for a folder")
+    };
+    assert!(source.to_string().contains("cannot make the folder"), "{source}");
+}
+
+#[test]
+fn many_programs_may_make_the_same_database_at_once() {
+    for _ in 0..5 {
+        let folder = Folder::new();
+        let path = folder.file("arc.db");
+        let openers: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                thread::spawn(move || SqliteStore::open(path).map(drop))
+            })
+            .collect();
+        for opener in openers {
+            opener.join().unwrap().unwrap();
+        }
+    }
+}
