@@ -1,11 +1,15 @@
 //! The engines: pure functions from traces and counts to outcomes, findings, costs and reports.
 
+mod analyse;
 pub mod cost;
+pub mod detection;
+pub mod failures;
 pub mod outcome;
 pub mod reliability;
 mod report;
 mod window;
 
+pub use analyse::{Analysis, Context, analyse};
 pub use cost::{billed_spans, price_span, price_trace};
 pub use outcome::settle_outcome;
 pub use report::{Issue, Recommendation, Report, ReportedAgent, report};

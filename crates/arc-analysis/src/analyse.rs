@@ -1,0 +1,226 @@
+//! One settled trace: its failures, its outcome, its cost, and the row that sums it up.
+
+use std::collections::BTreeMap;
+
+use arc_catalog::Catalog;
+use arc_model::{
+    AgentName, AgentRef, Evidence, Field, Finding, Json, LeafCount, Message, Part, Payload, Role, Run, Span, SpanKind,
+    Status, Termination, Timestamp, Trace, Verdict,
+};
+
+use crate::{
+    cost, detection,
+    failures::{self, Call, View},
+    outcome,
+};
+
+/// What is known about a trace beside its spans.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// When its first span arrived here.
+    pub received_at: Timestamp,
+    /// The agent's name; it outranks what the trace says.
+    pub agent: Option<AgentName>,
+}
+
+/// What a trace shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysis {
+    /// The run it was.
+    pub run: Run,
+    /// What went wrong in it, in the order of its spans.
+    pub findings: Vec<Finding>,
+}
+
+/// The agent of a trace that names none.
+const UNNAMED: &str = "unnamed";
+
+/// Analyses one trace. The same trace gives the same analysis.
+pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis {
+    let view = View::new(trace);
+    let findings = failures::detect_in(&view, catalog);
+    let (outcome, termination) = outcome::settle_outcome(trace, &findings);
+    let facts = trace.facts();
+    let tools = ToolCounts::of(&view);
+    let tokens = Tokens::of(&cost::billed_spans(trace));
+    let declared = facts.agent.clone().or_else(|| service_name(trace));
+    let name = context.agent.clone().or(declared).unwrap_or_else(|| AgentName::new(UNNAMED));
+    let started_at = trace.spans().iter().filter_map(|span| span.start).min();
+    let run = Run {
+        trace_id: trace.id(),
+        agent: AgentRef { name, version: facts.agent_version },
+        task: facts.task,
+        trial: facts.trial,
+        session: facts.session,
+        user: facts.user,
+        started_at,
+        received_at: context.received_at,
+        duration_ms: started_at.and_then(|start| duration_ms(trace, start)),
+        is_running: trace.spans().iter().any(Span::is_running),
+        error: error(trace, termination, outcome.verdict),
+        outcome,
+        termination,
+        cost: cost::price_trace(trace),
+        input_tokens: tokens.input,
+        output_tokens: tokens.output,
+        span_count: count(trace.spans()),
+        llm_calls: count(view.models()),
+        tool_calls: tools.calls,
+        tool_calls_judged: tools.judged,
+        tool_calls_correct: tools.correct,
+        models: models(&view),
+        framework: detection::framework(trace, catalog),
+        domain: detection::domain(trace, catalog),
+        findings: by_leaf(&findings),
+        input_preview: input(trace).as_deref().and_then(preview),
+        output_preview: output(trace).as_deref().and_then(preview),
+    };
+    Analysis { run, findings }
+}
+
+/// Tool calls of a run; searches are not among them.
+#[derive(Default)]
+struct ToolCounts {
+    calls: u64,
+    judged: u64,
+    correct: u64,
+}
+
+impl ToolCounts {
+    fn of(view: &View<'_>) -> Self {
+        let mut counts = Self::default();
+        let calls = view.calls().iter().enumerate().filter(|(_, call)| call.span.kind != SpanKind::Retrieval);
+        for (index, call) in calls {
+            let failed = view.error(index).is_some();
+            let violates = call.request.is_some_and(|request| view.violation(request).is_some());
+            let judged = failed || violates || returned(call);
+            counts.calls += 1;
+            counts.judged += u64::from(judged);
+            counts.correct += u64::from(judged && !failed && !violates);
+        }
+        counts
+    }
+}
+
+/// Returns whether a call is known to have returned: by a result, or by a status that says so.
+fn returned(call: &Call<'_>) -> bool {
+    call.result.is_some() || (call.has_own_span() && call.span.status == Status::Ok)
+}
+
+/// Tokens of the billed spans; unknown as soon as one of them did not report them.
+struct Tokens {
+    input: Option<u64>,
+    output: Option<u64>,
+}
+
+impl Tokens {
+    fn of(spans: &[&Span]) -> Self {
+        let sum = |count: fn(&arc_model::Usage) -> Option<u64>| {
+            let counts = spans.iter().filter(|span| span.kind != SpanKind::Embedding);
+            let mut counts = counts.map(|span| span.usage.as_ref().and_then(count)).peekable();
+            counts.peek()?;
+            counts.try_fold(0, |sum: u64, count| sum.checked_add(count?))
+        };
+        Self { input: sum(|usage| usage.input), output: sum(|usage| usage.output) }
+    }
+}
+
+fn count<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+fn service_name(trace: &Trace) -> Option<AgentName> {
+    let names = trace.walk().filter_map(|(_, span)| span.resource.get("service.name").and_then(Json::as_str));
+    // OpenTelemetry's default for a process nobody named: `unknown_service:python`.
+    let mut names = names.filter(|name| !name.is_empty() && !name.starts_with("unknown_service"));
+    names.next().map(AgentName::new)
+}
+
+fn duration_ms(trace: &Trace, start: Timestamp) -> Option<f64> {
+    let end = trace.spans().iter().filter_map(|span| span.end).max()?;
+    #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds tolerates rounding in the 16th digit")]
+    end.nanos_since(start).map(|nanos| nanos as f64 / 1e6)
+}
+
+/// Returns what ended the run, where an error did: the message of the span whose end is its end.
+fn error(trace: &Trace, termination: Option<Termination>, verdict: Verdict) -> Option<String> {
+    let ended_badly = termination.is_some_and(Termination::is_failure);
+    let root = outcome::last_root(trace).filter(|_| ended_badly || verdict == Verdict::Failed)?;
+    let message = failures::status_error(root)?;
+    Some(Evidence::new(root.span_id, Field::Status, &message).excerpt)
+}
+
+fn models(view: &View<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let of_calls = view.models().iter().filter_map(|span| span.model.as_ref()?.name());
+    for name in of_calls {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    names
+}
+
+fn by_leaf(findings: &[Finding]) -> Vec<LeafCount> {
+    let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(finding.leaf().clone()).or_default() += 1;
+    }
+    counts.into_iter().map(|(leaf, count)| LeafCount { leaf, count }).collect()
+}
+
+/// Returns what was asked: the input of the first root that has one, else the user's first words.
+fn input(trace: &Trace) -> Option<String> {
+    let mut roots =
+        trace.roots().filter_map(|root| first_user_text(&root.messages_in).or_else(|| text(root.input.as_ref())));
+    let of_root = roots.next();
+    of_root.or_else(|| {
+        trace.walk().find_map(|(_, span)| first_user_text(&span.messages_in).or_else(|| text(span.input.as_ref())))
+    })
+}
+
+/// Returns what was answered: the output of the last root that has one, else the model's last words.
+fn output(trace: &Trace) -> Option<String> {
+    let roots: Vec<&Span> = trace.roots().collect();
+    let mut of_roots =
+        roots.iter().rev().filter_map(|root| text(root.output.as_ref()).or_else(|| last_text(&root.messages_out)));
+    let of_root = of_roots.next();
+    of_root.or_else(|| trace.leaf_llm_spans().filter_map(|span| last_text(&span.messages_out)).last())
+}
+
+fn text(payload: Option<&Payload>) -> Option<String> {
+    payload.filter(|payload| !payload.is_blank()).map(Payload::to_text)
+}
+
+fn first_user_text(messages: &[Message]) -> Option<String> {
+    let mut users = messages.iter().filter(|message| message.role == Role::User);
+    users.find_map(said)
+}
+
+fn last_text(messages: &[Message]) -> Option<String> {
+    messages.iter().rev().filter(|message| message.role == Role::Assistant).find_map(said)
+}
+
+fn said(message: &Message) -> Option<String> {
+    let has_text = message.parts.iter().any(|part| matches!(part, Part::Text { text } if !text.trim().is_empty()));
+    has_text.then(|| message.joined_text())
+}
+
+/// Longest preview, in characters.
+const PREVIEW_CHARS: usize = 200;
+
+/// Returns the beginning of a text on one line.
+fn preview(text: &str) -> Option<String> {
+    // A preview needs only the beginning, and a text can be megabytes long.
+    let beginning: String = text.chars().take(PREVIEW_CHARS * 4).collect();
+    let line = beginning.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut cut: String = line.chars().take(PREVIEW_CHARS).collect();
+    if line.chars().nth(PREVIEW_CHARS).is_some() || (beginning.len() < text.len()) {
+        cut.push('…');
+    }
+    (!line.is_empty()).then_some(cut)
+}
+
+#[cfg(test)]
+mod tests;

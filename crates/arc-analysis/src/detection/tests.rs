@@ -1,0 +1,100 @@
+use arc_catalog::Catalog;
+use arc_model::{Detection, sketch};
+
+use super::{domain, framework};
+
+fn framework_of(text: &str) -> Detection {
+    framework(&sketch::parse(text).unwrap(), Catalog::builtin())
+}
+
+fn domain_of(text: &str) -> Detection {
+    domain(&sketch::parse(text).unwrap(), Catalog::builtin())
+}
+
+#[test]
+fn a_declared_name_settles_it_in_the_catalogues_spelling() {
+    let found = framework_of("agent a framework=LangGraph scope=openinference.instrumentation.crewai");
+    assert_eq!((found.id.as_deref(), found.confidence), (Some("langgraph"), Some(1.0)));
+    assert_eq!(framework_of("agent a framework=homegrown").id.as_deref(), Some("homegrown"));
+    let found = domain_of("agent a domain=airline");
+    assert_eq!((found.id.as_deref(), found.confidence), (Some("travel"), Some(1.0)));
+    assert_eq!(found.evidence.len(), 1);
+}
+
+#[test]
+fn an_instrumentation_scope_gives_a_framework_away() {
+    let found =
+        framework_of("agent CodeAgent.run scope=openinference.instrumentation.smolagents@0.1.8\n  step \"Step 1\"");
+    assert_eq!(found.to_string(), "smolagents (100 %)");
+    assert_eq!(found.evidence[0].excerpt, "openinference.instrumentation.smolagents");
+}
+
+#[test]
+fn a_scope_that_only_begins_alike_is_another() {
+    assert_eq!(framework_of("llm m scope=airtable").id, None);
+    assert_eq!(framework_of("llm m scope=ai").id.as_deref(), Some("vercel-ai-sdk"));
+}
+
+#[test]
+fn a_framework_owns_the_signs_of_what_it_is_built_on() {
+    let text = r"
+workflow LangGraph scope=openinference.instrumentation.langchain
+  llm ChatOpenAI attributes={metadata.langgraph_step: 1}
+";
+    assert_eq!(framework_of(text).to_string(), "langgraph (100 %)");
+    assert_eq!(
+        framework_of("llm ChatOpenAI scope=openinference.instrumentation.langchain").to_string(),
+        "langchain (100 %)"
+    );
+}
+
+#[test]
+fn a_client_is_named_only_where_no_framework_shows() {
+    let client = "llm m scope=opentelemetry.instrumentation.openai_v2";
+    assert_eq!(framework_of(client).id.as_deref(), Some("openai"));
+    let both = format!("agent Crew.kickoff scope=crewai.telemetry\n  {client}");
+    assert_eq!(framework_of(&both).to_string(), "crewai (100 %)");
+}
+
+#[test]
+fn one_name_of_a_span_is_not_enough() {
+    assert_eq!(framework_of("step Pipeline.run").id, None);
+    assert_eq!(framework_of("agent a\n  llm gpt-4o -> \"hi\"").id, None);
+}
+
+#[test]
+fn two_frameworks_side_by_side_are_no_clear_case() {
+    assert_eq!(framework_of("agent a scope=crewai\nagent b scope=haystack").id, None);
+}
+
+#[test]
+fn objects_of_a_framework_are_known_by_their_fields() {
+    let text = r#"step a {messages: [{additional_kwargs: {}, content: "hi", response_metadata: {}}]}"#;
+    assert_eq!(framework_of(text).id.as_deref(), Some("langchain"));
+}
+
+#[test]
+fn the_words_of_tools_and_instructions_tell_the_domain() {
+    let text = r#"
+llm m offers=[search_direct_flight, bookReservation, list_all_airports]
+  <- system "You are an airline agent. Passengers may have one checked baggage."
+  <- user "I want to change my flight."
+"#;
+    let found = domain_of(text);
+    assert_eq!(found.id.as_deref(), Some("travel"));
+    assert!(found.confidence.unwrap() > 0.5, "{found}");
+    assert!(found.evidence.iter().any(|evidence| evidence.excerpt.contains("airports")));
+}
+
+#[test]
+fn a_few_words_used_everywhere_tell_nothing() {
+    assert_eq!(domain_of("llm m\n  <- user \"please order a table and check my budget\"").id, None);
+    assert_eq!(domain_of("llm m -> \"flight flight flight airline airport\"").id, None);
+    assert_eq!(domain_of("agent a").id, None);
+}
+
+#[test]
+fn a_word_repeated_many_times_counts_once() {
+    let many = "flight ".repeat(500);
+    assert_eq!(domain_of(&format!("llm m\n  <- user \"{many}\"")).id, None);
+}

@@ -1,0 +1,249 @@
+use arc_model::{Evidence, Field, Json, Message, Part, Payload, Span, SpanKind};
+
+use super::{Call, Detector, Sighting, View};
+
+/// # What
+/// A search or a tool came back with nothing (`[]`, `{}`, `{"results": []}`), and the next step used
+/// it: an empty list or object is an argument of the next call, or the input of the next step, or
+/// the model answered right away, without another call of any kind.
+///
+/// # Why it matters
+/// What is computed or answered from nothing is often made up.
+///
+/// # Example
+/// ```text
+/// retrieval policies "refund" -> []
+/// llm gpt-4o -> "Refunds are possible within 30 days."
+/// ```
+///
+/// # When it is wrong
+/// "There is none" can be the right answer, and then it is right to stop. Tools that return an empty
+/// text or `null` are passed over: for most of them that means "done". So are tools that were asked
+/// before, in other words: the agent did try.
+pub(super) struct EmptyResultUsed;
+
+impl Detector for EmptyResultUsed {
+    fn leaf(&self) -> &'static str {
+        "empty-result-used"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn detect(&self, view: &View<'_>) -> Vec<Sighting> {
+        let mut sightings = passed_to_calls(view);
+        sightings.extend(passed_to_steps(view));
+        sightings.extend(answered_from(view));
+        sightings
+    }
+}
+
+/// Returns whether a payload is a list or an object with nothing in it.
+fn is_empty_data(payload: &Payload) -> bool {
+    matches!(payload, Payload::Json(Json::Array(_) | Json::Object(_))) && payload.is_blank()
+}
+
+fn came_back_empty(view: &View<'_>, index: usize, call: &Call<'_>) -> bool {
+    let Some(result) = call.result else { return false };
+    let is_search = call.span.kind == SpanKind::Retrieval;
+    view.error(index).is_none() && (is_empty_data(result) || (is_search && result.is_blank()))
+}
+
+fn result_evidence(call: &Call<'_>, result: &Payload) -> Evidence {
+    let field = if call.has_own_span() { Field::ToolResult } else { Field::Input };
+    Evidence::new(call.shown_by.span_id, field, &result.to_text())
+}
+
+/// The next call has an empty list or object among its arguments.
+fn passed_to_calls(view: &View<'_>) -> Vec<Sighting> {
+    let pairs = view.calls().iter().enumerate().zip(view.calls().iter().skip(1));
+    let used = pairs.filter_map(|((index, call), next)| {
+        let Some(Payload::Json(Json::Object(arguments))) = next.arguments else { return None };
+        let is_empty = |value: &Json| matches!(value, Json::Array(items) if items.is_empty());
+        let (name, value) = arguments.iter().find(|(_, value)| is_empty(value))?;
+        let from_other = call.name != next.name && came_back_empty(view, index, call);
+        from_other.then(|| Sighting {
+            title: format!("{} returned nothing, and {} was called with it", call.name, next.name),
+            first: Evidence::new(next.span.span_id, Field::ToolArguments, &format!("{name}: {value}")),
+            more: call.result.map(|result| result_evidence(call, result)).into_iter().collect(),
+        })
+    });
+    used.collect()
+}
+
+/// The output of a step is empty, and so is the input of the next one beside it.
+fn passed_to_steps(view: &View<'_>) -> Vec<Sighting> {
+    let is_step = |span: &Span| matches!(span.kind, SpanKind::Step | SpanKind::Workflow | SpanKind::Other);
+    let mut sightings = Vec::new();
+    for parent in view.trace().spans() {
+        let children: Vec<&Span> = view.trace().children(parent.span_id).collect();
+        for pair in children.windows(2) {
+            let [step, next] = pair else { continue };
+            let (Some(output), Some(input)) = (&step.output, &next.input) else { continue };
+            let passes = !step.status.is_error() && is_empty_data(output) && is_empty_data(input);
+            if is_step(step) && is_step(next) && passes {
+                sightings.push(Sighting {
+                    title: format!("{} returned nothing, and {} went on with it", step.name, next.name),
+                    first: Evidence::new(next.span_id, Field::Input, &input.to_text()),
+                    more: vec![Evidence::new(step.span_id, Field::Output, &output.to_text())],
+                });
+            }
+        }
+    }
+    sightings
+}
+
+/// The last calls of the run came back empty, and the model's last words followed right after them.
+fn answered_from(view: &View<'_>) -> Option<Sighting> {
+    let (index, call) = view.calls().iter().enumerate().next_back()?;
+    let result = call.result.filter(|_| came_back_empty(view, index, call))?;
+    let shown = view.order(call.shown_by.span_id);
+    // Where the result shows only in what a model was sent, that model is the one that answers.
+    let mut after = view.models().iter().filter(|model| {
+        let order = view.order(model.span_id);
+        order > shown || (order == shown && !call.has_own_span())
+    });
+    let answer = after.next().filter(|answer| says_something(answer))?;
+    let asked = view.order(call.span.span_id);
+    let turn_began = view.models().iter().map(|model| view.order(model.span_id)).filter(|order| *order < asked).max();
+    let mut earlier = view.calls().iter().enumerate().take(index);
+    let other_attempt = earlier.any(|(index, earlier)| {
+        let same_turn = Some(view.order(earlier.span.span_id)) >= turn_began;
+        earlier.name == call.name || (same_turn && !came_back_empty(view, index, earlier))
+    });
+    if other_attempt || after.next().is_some() {
+        return None;
+    }
+    let text = answer.messages_out.last().map(Message::joined_text).unwrap_or_default();
+    Some(Sighting {
+        title: format!("{} returned nothing, and the answer followed without another attempt", call.name),
+        first: result_evidence(call, result),
+        more: vec![Evidence::new(answer.span_id, Field::Output, &text)],
+    })
+}
+
+/// Returns whether a model call answered in words and asked for nothing.
+fn says_something(span: &Span) -> bool {
+    let parts = || span.messages_out.iter().flat_map(|message| &message.parts);
+    parts().any(|part| matches!(part, Part::Text { text } if !text.trim().is_empty()))
+        && !parts().any(|part| matches!(part, Part::ToolCall { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::testing::check;
+
+    const LEAF: &str = "empty-result-used";
+
+    #[test]
+    fn an_answer_right_after_an_empty_search_is_found() {
+        check(
+            LEAF,
+            r#"
+agent a
+  retrieval policies "refund" -> []
+  llm m -> "Refunds are possible within 30 days."
+"#,
+            expect![[r"
+                medium policies returned nothing, and the answer followed without another attempt
+                  span 2 tool_result `[]`
+                  span 3 output `Refunds are possible within 30 days.`
+            "]],
+        );
+    }
+
+    #[test]
+    fn the_transcript_shows_it_where_tools_have_no_spans() {
+        check(
+            LEAF,
+            r#"
+llm m -> find{id: 7}#c1
+llm m
+  <- tool #c1={rows: []}
+  -> "It costs 12 euros."
+"#,
+            expect![[r#"
+                medium find returned nothing, and the answer followed without another attempt
+                  span 2 input `{"rows":[]}`
+                  span 2 output `It costs 12 euros.`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_empty_list_passed_on_to_the_next_call_is_found() {
+        check(
+            LEAF,
+            r#"
+tool load {table: "sales"} -> {rows: []}
+tool plot {kind: "bar", rows: []} -> "chart.png"
+"#,
+            expect![[r#"
+                medium load returned nothing, and plot was called with it
+                  span 2 tool_arguments `rows: []`
+                  span 1 tool_result `{"rows":[]}`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_empty_output_passed_on_to_the_next_step_is_found() {
+        check(
+            LEAF,
+            r#"
+workflow w
+  step extract {file: "a.csv"} -> {frame: []}
+  step summarise {frame: []} -> "Sales rose."
+"#,
+            expect![[r#"
+                medium extract returned nothing, and summarise went on with it
+                  span 3 input `{"frame":[]}`
+                  span 2 output `{"frame":[]}`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn another_attempt_means_it_was_noticed() {
+        check(
+            LEAF,
+            r#"
+retrieval policies "refund" -> []
+llm m -> search{q: "refund"}#c1
+tool search {q: "refund"} #c1 -> ["30 days"]
+llm m -> "30 days."
+"#,
+            expect![""],
+        );
+        check(
+            LEAF,
+            "tool find {q: 1} -> []\nllm m -> find{q: 2}\ntool find {q: 2} -> []\nllm m -> \"There is none.\"",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn data_found_in_the_same_turn_is_something_to_answer_from() {
+        check(
+            LEAF,
+            r#"
+llm m -> a{q: 1} b{q: 1}
+tool a {q: 1} -> ["found"]
+tool b {q: 1} -> []
+llm m -> "Found it."
+"#,
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn a_tool_that_has_nothing_to_say_is_not_empty_data() {
+        check(LEAF, "llm m -> think{t: \"hm\"}\ntool think {t: \"hm\"} -> \"\"\nllm m -> \"Done.\"", expect![""]);
+        check(LEAF, "tool send {to: \"a\"} -> null\nllm m -> \"Sent.\"", expect![""]);
+        check(LEAF, "tool find {q: 1} !timeout -> []\nllm m -> \"Done.\"", expect![""]);
+        check(LEAF, "tool count {q: 1} -> {hits: 0}\nllm m -> \"None.\"", expect![""]);
+    }
+}

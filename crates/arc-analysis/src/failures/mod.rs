@@ -1,0 +1,113 @@
+//! Failures that the structure of a run shows: statuses, schemas, repetitions, limits.
+//!
+//! No detector looks for words in prose; what a model or a user says in a sentence proves nothing.
+//! Start at [`detect`]. [`View`] is what detectors look at. To add one: a file here with a doc
+//! comment in four parts (*What / Why it matters / Example / When it is wrong*), an `impl Detector`,
+//! tests as sketches of which at least one fires and one stays quiet; a line in [`DETECTORS`]; an
+//! entry in the catalogue's `taxonomy.toml`. What a new leaf follows from goes into `cause`.
+
+use std::collections::BTreeMap;
+
+use arc_catalog::Catalog;
+use arc_model::{Evidence, Finding, SpanId, Trace};
+
+mod call;
+mod call_error;
+mod cause;
+mod schema;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod view;
+
+mod empty_result_used;
+mod output_truncated;
+mod repeated_call_loop;
+mod step_limit;
+mod tool_arguments_invalid;
+mod tool_error;
+mod tool_not_offered;
+mod unhandled_exception;
+
+pub use call::{Call, Request};
+pub(crate) use call_error::status_error;
+pub use call_error::{CallError, error_of};
+pub use view::View;
+
+/// Finds failures of one leaf.
+pub trait Detector: Sync {
+    /// Returns the id of the leaf it finds, which the catalogue describes.
+    fn leaf(&self) -> &'static str;
+
+    /// Returns its version; it MUST be raised when the same run would give other findings.
+    fn version(&self) -> u32;
+
+    /// Returns what it found, in order. It MUST NOT depend on anything but the view, and MUST take
+    /// time about linear in the size of the run.
+    fn detect(&self, view: &View<'_>) -> Vec<Sighting>;
+}
+
+/// A failure that a detector saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// One sentence that says what happened here.
+    pub title: String,
+    /// What shows it; its span is where the finding is.
+    pub first: Evidence,
+    /// What else shows it.
+    pub more: Vec<Evidence>,
+}
+
+/// Every detector, in the order in which findings at one span are listed.
+pub const DETECTORS: &[&dyn Detector] = &[
+    &output_truncated::OutputTruncated,
+    &tool_not_offered::ToolNotOffered,
+    &tool_arguments_invalid::ToolArgumentsInvalid,
+    &tool_error::ToolError,
+    &repeated_call_loop::RepeatedCallLoop,
+    &empty_result_used::EmptyResultUsed,
+    &step_limit::StepLimit,
+    &unhandled_exception::UnhandledException,
+];
+
+/// Returns the failures of a run in the order of the spans they are at, each with its cause.
+///
+/// There is at most one finding of a leaf at a span; its title is that of the first sighting.
+pub fn detect(trace: &Trace, catalog: &Catalog) -> Vec<Finding> {
+    detect_in(&View::new(trace), catalog)
+}
+
+/// Returns the failures of a run of which there already is a view.
+pub(crate) fn detect_in(view: &View<'_>, catalog: &Catalog) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (rank, detector) in DETECTORS.iter().enumerate() {
+        // A detector whose leaf the catalogue does not describe is switched off.
+        let Some(leaf) = catalog.leaf(detector.leaf()) else { continue };
+        for sighting in at_most_one_per_span(detector.detect(view)) {
+            let position = view.position(sighting.first.span_id);
+            let detector = format!("{}@{}", detector.leaf(), detector.version());
+            let Sighting { title, first, more } = sighting;
+            let finding = Finding::new(view.trace().id(), leaf.id.clone(), leaf.severity, title, detector, first, more);
+            findings.push((position, rank, finding));
+        }
+    }
+    findings.sort_by_key(|(position, rank, _)| (*position, *rank));
+    cause::assign(findings.into_iter().map(|(_, _, finding)| finding).collect(), view)
+}
+
+fn at_most_one_per_span(sightings: Vec<Sighting>) -> Vec<Sighting> {
+    let mut merged: Vec<Sighting> = Vec::new();
+    let mut by_span: BTreeMap<SpanId, usize> = BTreeMap::new();
+    for sighting in sightings {
+        let known = by_span.get(&sighting.first.span_id).copied();
+        if let Some(known) = known.and_then(|index| merged.get_mut(index)) {
+            known.more.push(sighting.first);
+            known.more.extend(sighting.more);
+        } else {
+            by_span.insert(sighting.first.span_id, merged.len());
+            merged.push(sighting);
+        }
+    }
+    merged
+}

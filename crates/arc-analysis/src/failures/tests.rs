@@ -1,0 +1,161 @@
+use arc_catalog::Catalog;
+use arc_model::sketch;
+use expect_test::expect;
+use proptest::prelude::*;
+
+use super::{DETECTORS, detect, testing::check_causes};
+
+#[test]
+fn every_detector_has_a_leaf_and_every_leaf_a_detector() {
+    let mut detectors: Vec<&str> = DETECTORS.iter().map(|detector| detector.leaf()).collect();
+    let mut leaves: Vec<&str> = Catalog::builtin().leaves().iter().map(|leaf| leaf.id.as_str()).collect();
+    detectors.sort_unstable();
+    leaves.sort_unstable();
+    assert_eq!(detectors, leaves);
+}
+
+#[test]
+fn a_finding_names_its_detector_and_version() {
+    let trace = sketch::parse("tool a {} !x").unwrap();
+    assert_eq!(detect(&trace, Catalog::builtin())[0].detector(), "tool-error@1");
+}
+
+#[test]
+fn a_leaf_the_catalogue_does_not_describe_is_not_looked_for() {
+    let trace = sketch::parse("tool a {} !x").unwrap();
+    assert_eq!(detect(&trace, &Catalog::default()), []);
+}
+
+#[test]
+fn an_exception_that_a_failed_tool_sent_up_is_its_effect() {
+    check_causes(
+        r#"
+agent plan !ValueError "no such city"
+  tool weather {city: "Atlantis"} !ValueError "no such city"
+"#,
+        expect![[r"
+            unhandled-exception at span 1 <- tool-error at span 2
+            tool-error at span 2
+        "]],
+    );
+}
+
+#[test]
+fn a_loop_follows_from_its_first_error_and_causes_the_others_and_the_end() {
+    check_causes(
+        r#"
+agent plan steps<=3 end=step_limit
+  tool search {q: "x"} !timeout
+  tool search {q: "x"} !timeout
+  tool search {q: "x"} !timeout
+"#,
+        expect![[r"
+            step-limit at span 1 <- repeated-call-loop at span 2
+            tool-error at span 2
+            repeated-call-loop at span 2 <- tool-error at span 2
+            tool-error at span 3 <- repeated-call-loop at span 2
+            tool-error at span 4 <- repeated-call-loop at span 2
+        "]],
+    );
+}
+
+#[test]
+fn a_loop_the_agent_left_did_not_stop_the_run() {
+    check_causes(
+        r#"
+agent plan steps<=4 end=step_limit
+  tool search {q: "x"} -> "none"
+  tool search {q: "x"} -> "none"
+  tool search {q: "x"} -> "none"
+  tool open {q: "y"} -> "page"
+"#,
+        expect![[r"
+            step-limit at span 1
+            repeated-call-loop at span 2
+        "]],
+    );
+}
+
+#[test]
+fn an_error_follows_from_the_arguments_that_caused_it() {
+    check_causes(
+        r#"
+llm m offers=[book(day: string!), pay] -> book{dya: "Monday"}#1 pay{cents: 5}#2 fly{}#3
+tool book {dya: "Monday"} #1 !TypeError "unexpected keyword"
+tool pay {cents: 5} #2 !declined
+tool fly {} #3 !404
+"#,
+        expect![[r"
+            tool-not-offered at span 1
+            tool-arguments-invalid at span 1
+            tool-error at span 2 <- tool-arguments-invalid at span 1
+            tool-error at span 3
+            tool-error at span 4 <- tool-not-offered at span 1
+            unhandled-exception at span 4 <- tool-error at span 4
+        "]],
+    );
+}
+
+#[test]
+fn a_call_cut_off_in_the_middle_has_broken_arguments() {
+    check_causes(
+        r#"llm m finish=length offers=[write(text: string!)] -> write("{\"text\": \"Once up")"#,
+        expect![[r"
+            output-truncated at span 1
+            tool-arguments-invalid at span 1 <- output-truncated at span 1
+        "]],
+    );
+}
+
+#[test]
+fn a_failure_that_shows_only_in_the_transcript_has_its_cause_there() {
+    check_causes(
+        r#"
+llm m offers=[book(day: string!)] -> book{dya: 1}#1
+llm m offers=[book(day: string!)]
+  <- assistant book{dya: 1}#1
+  <- tool #1="Error: day is missing"
+  -> "Which day?"
+"#,
+        expect![[r"
+            tool-arguments-invalid at span 1
+            tool-error at span 2 <- tool-arguments-invalid at span 1
+        "]],
+    );
+}
+
+prop_compose! {
+    fn a_line()(
+        depth in 0usize..4,
+        kind in proptest::sample::select(vec!["agent", "llm", "tool", "step", "retrieval"]),
+        name in "[ab]",
+        rest in proptest::sample::select(vec![
+            "{q: 1}", "{q: []}", "{q: 1} !x", "!x \"boom\"", "#c1", "steps<=2", "end=step_limit", "finish=length",
+            "offers=[a(q: string!), b]", "raises GraphRecursionError", "@0s +1s", "running", "input=[]",
+        ]),
+        said in proptest::sample::select(vec!["", "<- tool #c1=[]", "<- assistant a{q: 1}#c1", "<- user \"hi\" -> assistant \"hi\"", "-> assistant a{q: 1}#c1 b(\"\")"]),
+    ) -> String {
+        format!("{}{kind} {name} {rest} {said}\n", "  ".repeat(depth))
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_run_looks_like_findings_are_unique_and_their_causes_end(lines in proptest::collection::vec(a_line(), 0..12)) {
+        let trace = sketch::parse(&lines.concat()).unwrap();
+        let findings = detect(&trace, Catalog::builtin());
+        for finding in &findings {
+            prop_assert_eq!(findings.iter().filter(|other| other.id() == finding.id()).count(), 1);
+            let mut at = finding;
+            let mut steps = 0;
+            while let arc_model::Cause::EffectOf(id) = at.cause() {
+                at = findings.iter().find(|other| other.id() == id).unwrap();
+                steps += 1;
+                prop_assert!(steps <= findings.len());
+            }
+            for evidence in finding.evidence() {
+                prop_assert!(trace.span(evidence.span_id).is_some());
+            }
+        }
+    }
+}
