@@ -145,14 +145,14 @@ class _Tee(_Proxy):  # type: ignore[misc]
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._self_over(error)
+            self._self_over(True, error)
             raise
         finally:
             # As `yield from` would: a body that is a generator is closed with this one.
             close = getattr(pieces, "close", None)
             if close is not None:
                 close()
-        self._self_over(None)
+        self._self_over(True)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = self.__wrapped__.__aiter__()
@@ -163,28 +163,28 @@ class _Tee(_Proxy):  # type: ignore[misc]
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._self_over(error)
+            self._self_over(True, error)
             raise
         finally:
             aclose = getattr(pieces, "aclose", None)
             if aclose is not None:
                 await aclose()
-        self._self_over(None)
+        self._self_over(True)
 
     def close(self) -> None:
         try:
             self.__wrapped__.close()
         finally:
-            self._self_over(None)
+            self._self_over(False)
 
     async def aclose(self) -> None:
         try:
             await self.__wrapped__.aclose()
         finally:
-            self._self_over(None)
+            self._self_over(False)
 
     def __del__(self) -> None:
-        attempt(self._self_over, None)
+        attempt(self._self_over, False)
 
-    def _self_over(self, error: BaseException | None) -> None:
-        attempt(self._self_call.streamed, self._self_status, self._self_decode, error)
+    def _self_over(self, whole: bool, error: BaseException | None = None) -> None:
+        attempt(self._self_call.streamed, self._self_status, self._self_decode, whole, error)

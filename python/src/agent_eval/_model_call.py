@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _sse
 from ._providers import Wire
-from ._providers._facts import Answer, Reassembled, StreamEvent
+from ._providers._facts import Answer
 from ._run import Run
 from ._span import Event, Value, exception_event, exception_message, type_name
 from ._tools import PendingCall
@@ -80,7 +80,7 @@ class ModelCall:
         self._size += len(data)
         self._chunks.append((self._run.trace.now_ns(), data))
 
-    def streamed(self, status: int, decode: Decode | None, error: BaseException | None) -> None:
+    def streamed(self, status: int, decode: Decode | None, whole: bool, error: BaseException | None) -> None:
         """Records a call whose stream is over: read to its end, closed early, or broken off by an error."""
         if not self._end():
             return
@@ -89,14 +89,16 @@ class ModelCall:
         raw = b"".join(data for _, data in self._chunks)
         content = decode(raw) if decode is not None else raw
         # Places in a decoded body say nothing about the times of the pieces.
-        self._record(content, now, error, timed=decode is None)
+        self._record(content, now, error, timed=decode is None, whole=whole or error is not None)
 
     def _end(self) -> bool:
         with self._run.trace.lock:
             first, self._ended = not self._ended, True
             return first
 
-    def _record(self, content: bytes, now: int, error: BaseException | None, timed: bool = False) -> None:
+    def _record(
+        self, content: bytes, now: int, error: BaseException | None, timed: bool = False, whole: bool = True
+    ) -> None:
         events = [exception_event(error, now, self._run.settings.capture_content)] if error is not None else []
         problem = (type_name(type(error)), exception_message(error)) if error is not None else None
         try:
@@ -104,30 +106,27 @@ class ModelCall:
             answer = self._wire.answer(body if isinstance(body, dict) else {})
         except ValueError:
             stream = _sse.parse(content)
-            if stream:
-                answer = self._reassembled(stream, timed, error is None)
-            else:
-                answer = Answer()
-                if content and problem is None and (self._status or 0) < 400:
-                    problem = ("invalid_response", "the answer is neither JSON nor a stream of events")
-        if problem is None:
-            problem = answer.error
+            found = self._wire.reassemble([event for event, _ in stream.events])
+            answer = self._wire.answer(found.body)
+            if found.first_content is not None:
+                seconds = self._seconds_to(stream.events[found.first_content][1] if timed else 0)
+                self._extra["gen_ai.response.time_to_first_chunk"] = seconds
+            early = not whole and not found.complete
+            if early:
+                self._extra["arc_eval.stream_closed_early"] = True
+            if problem is None and (stream.broken or (content and not stream.events and not early)):
+                problem = ("invalid_response", "the answer is neither JSON nor a stream of JSON events")
+        problem = problem or answer.error
         if (self._status or 0) >= 400:
             message = (problem or ("", ""))[1] or content[:500].decode("utf-8", "replace")
             problem = (str(self._status), message)
         self._send(now, answer, problem, events)
 
-    def _reassembled(self, stream: list[tuple[StreamEvent, int]], timed: bool, closed: bool) -> Answer:
-        found: Reassembled = self._wire.reassemble([event for event, _ in stream])
-        if not found.complete and closed and "error" not in found.body:
-            self._extra["arc_eval.stream_closed_early"] = True
-        if found.first_content is not None:
-            at = self._chunks[0][0]
-            if timed:
-                ends = list(itertools.accumulate(len(data) for _, data in self._chunks))
-                at = self._chunks[min(bisect.bisect_left(ends, stream[found.first_content][1]), len(ends) - 1)][0]
-            self._extra["gen_ai.response.time_to_first_chunk"] = (at - self._start_ns) / 1e9
-        return self._wire.answer(found.body)
+    def _seconds_to(self, place: int) -> float:
+        """Returns how long after the request the byte at a place of the stream came."""
+        ends = list(itertools.accumulate(len(data) for _, data in self._chunks))
+        at = self._chunks[min(bisect.bisect_left(ends, place), len(ends) - 1)][0]
+        return (at - self._start_ns) / 1e9
 
     def _send(self, now: int, answer: Answer, error: tuple[str, str] | None, events: list[Event]) -> None:
         run, trace = self._run, self._run.trace

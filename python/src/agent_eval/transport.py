@@ -141,7 +141,9 @@ class HttpTransport:
 
     def _work(self) -> None:
         while True:
-            batch = self._next_batch()
+            batch = attempt(self._next_batch)
+            if batch is None:
+                return  # the next record starts another thread
             attempt(self._deliver, batch)
             with self._changed:
                 self._queued_spans -= len(batch)
