@@ -35,8 +35,8 @@ pub(crate) fn share(successes: u64, n: u64) -> Option<f64> {
 /// With `p = successes / n` and the normal quantile `z`, its ends are
 /// `(p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)`
 /// (E. B. Wilson, *Probable inference, the law of succession, and statistical inference*, JASA 22,
-/// 1927, pp. 209–212; recommended for every n by Brown, Cai and `DasGupta`, *Interval estimation for a
-/// binomial proportion*, Statistical Science 16(2), 2001, §4.1.1 and §5).
+/// 1927, pp. 209–212; recommended for small n, and as good as others for large, by Brown, Cai and
+/// `DasGupta`, *Interval estimation for a binomial proportion*, Statistical Science 16(2), 2001).
 pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
     share(successes, n).map(|share| wilson_of_share(share, n))
 }
@@ -60,9 +60,10 @@ fn wilson_of_share(share: f64, n: u64) -> Interval {
 /// With `m` clusters of `nᵢ` trials and `xᵢ` successes, and the pooled rate `p = Σxᵢ / Σnᵢ`:
 /// `Var(p) = m/(m−1) · Σ(xᵢ − p·nᵢ)² / (Σnᵢ)²`, and the interval is `p ± t(0.975; m−1) · √Var(p)`,
 /// clamped to [0, 1]. It is the variance of a ratio estimator under cluster sampling (W. G. Cochran,
-/// *Sampling Techniques*, 3rd ed., 1977, §9A.1 with §6.4) and the clustered standard error of
-/// E. Miller, *Adding Error Bars to Evals*, arXiv:2411.00640, §2.2, with the small-sample factor
-/// `m/(m−1)`. When every task has the same number of trials it is the t interval of the task means.
+/// *Sampling Techniques*, 3rd ed., 1977, chapters 6 and 9A) and the clustered standard error of
+/// E. Miller, *Adding Error Bars to Evals*, arXiv:2411.00640 (there under "Clustered standard
+/// errors"), with the small-sample factor `m/(m−1)`. When every task has the same number of trials
+/// it is the t interval of the task means.
 ///
 /// Clusters with equal shares have an observed variance of zero, and an interval of no width would
 /// claim a certainty that a handful of tasks cannot give; hence `None` there.

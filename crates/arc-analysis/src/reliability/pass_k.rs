@@ -2,8 +2,8 @@
 //!
 //! Both are the unbiased estimators from `c` successes in `n` trials: of all ways to pick k of the
 //! n trials, the share in which all (any) succeeded. pass^k: S. Yao et al., *τ-bench*,
-//! arXiv:2406.12045, §5.1; pass@k: M. Chen et al., *Evaluating large language models trained on
-//! code*, arXiv:2107.03374, §2.1.
+//! arXiv:2406.12045; pass@k: M. Chen et al., *Evaluating large language models trained on
+//! code*, arXiv:2107.03374.
 
 use serde::{Deserialize, Serialize};
 

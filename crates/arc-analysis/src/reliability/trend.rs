@@ -106,7 +106,7 @@ fn test(one: &Rate, other: &Rate) -> (TrendTest, f64) {
 
 /// Returns the two-sided p value of Fisher's exact test: the chance of all tables with the same
 /// margins that are at most as likely as this one (A. Agresti, *Categorical Data Analysis*, 3rd ed.,
-/// 2013, §3.5.1).
+/// 2013, chapter 3).
 fn fisher_exact(successes: u64, n: u64, other_successes: u64, other_n: u64) -> f64 {
     let (all, marked) = (n + other_n, successes + other_successes);
     let ln_chance = |x: u64| ln_binomial(n, x) + ln_binomial(other_n, marked - x) - ln_binomial(all, marked);
@@ -124,7 +124,7 @@ fn fisher_exact(successes: u64, n: u64, other_successes: u64, other_n: u64) -> f
 mod tests {
     use super::*;
 
-    /// Fisher's tea taster (Agresti, §3.5.2), the twins of R's `fisher.test`, the whales of `SciPy`'s,
+    /// Fisher's tea taster (in Agresti), the twins of R's `fisher.test`, the whales of `SciPy`'s,
     /// and the studying students of Wikipedia's article.
     #[test]
     fn fishers_test_gives_the_published_p_values() {
