@@ -29,6 +29,8 @@ export function useLiveState(): LiveState {
 const RETRY_MS = 2000;
 /** Figures are recomputed at most this often while runs arrive. */
 const REFRESH_MS = 400;
+/** As many runs are kept for answers that were asked for before they settled. */
+const RECENT = 100;
 
 /** Opens the stream; returns what closes it. */
 export function connectLive(client: QueryClient): () => void {
@@ -36,6 +38,7 @@ export function connectLive(client: QueryClient): () => void {
   let retry: ReturnType<typeof setTimeout> | undefined;
   let refresh: ReturnType<typeof setTimeout> | undefined;
   let wasOpen = false;
+  const recent = new Map<string, Run>();
 
   const refreshFigures = () => {
     // A trailing timer that is not pushed back: a steady stream of runs refreshes at a steady pace.
@@ -64,6 +67,9 @@ export function connectLive(client: QueryClient): () => void {
     source.addEventListener("run", (event) => {
       const change = readChange((event as MessageEvent<string>).data);
       if (!change) return;
+      recent.delete(change.run.trace_id);
+      recent.set(change.run.trace_id, change.run);
+      for (const id of [...recent.keys()].slice(0, -RECENT)) recent.delete(id);
       putRun(client, change.run);
       void client.invalidateQueries({ queryKey: keys.run(change.run.trace_id) });
       refreshFigures();
@@ -76,6 +82,12 @@ export function connectLive(client: QueryClient): () => void {
       }
     };
   };
+
+  // An answer that was on its way when a run settled does not have it yet: what settled lately is put in again.
+  const stopWatching = client.getQueryCache().subscribe(({ type, query, ...event }) => {
+    const isAnswer = type === "updated" && "action" in event && event.action.type === "success" && !event.action.manual;
+    if (isAnswer && query.queryKey[1] === keys.runs()[1]) for (const run of recent.values()) putRun(client, run);
+  });
 
   const close = () => {
     clearTimeout(retry);
@@ -97,6 +109,7 @@ export function connectLive(client: QueryClient): () => void {
   return () => {
     document.removeEventListener("visibilitychange", onVisibility);
     clearTimeout(refresh);
+    stopWatching();
     close();
   };
 }

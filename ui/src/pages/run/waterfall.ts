@@ -34,17 +34,37 @@ export function barOf(node: SpanNode, scale: Scale): Bar | undefined {
 
 export type Tick = { at: number; label: string };
 
-/** Between two and five ticks at round times, without the one at the start. */
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** Steps people read at a glance, from a second up; below, 1, 2 and 5 times a power of ten. */
+const STEPS = [1, 2, 5, 10, 20, 30]
+  .map((n) => n * SECOND)
+  .concat([1, 2, 5, 10, 20, 30].map((n) => n * MINUTE))
+  .concat([1, 2, 4, 6, 12, 24, 48, 96, 168].map((n) => n * HOUR));
+
+function stepAtLeast(ms: number): number {
+  if (ms > SECOND / 2) return STEPS.find((step) => step >= ms) ?? ms;
+  const magnitude = 10 ** Math.floor(Math.log10(ms));
+  return ([1, 2, 5].find((factor) => factor * magnitude >= ms) ?? 10) * magnitude;
+}
+
+/** A few ticks at round times; none at the start, and none so near the end that its label would be cut off. */
 export function ticksOf(scale: Scale): Tick[] {
   if (scale.by === "sequence") return [];
-  const rough = scale.length / 4;
-  const magnitude = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5].find((factor) => factor * magnitude >= rough) ?? 10) * magnitude;
+  const step = stepAtLeast(scale.length / 4);
   const ticks: Tick[] = [];
-  for (let at = step; at <= scale.length * 0.92; at += step)
-    ticks.push({ at: at / scale.length, label: formatDuration(at) });
+  for (let at = step; at <= scale.length * 0.92; at += step) {
+    ticks.push({ at: at / scale.length, label: shortDuration(at) });
+  }
   return ticks;
 }
+
+/** As `formatDuration`, without zeros that say nothing. */
+const shortDuration = (ms: number): string =>
+  formatDuration(ms)
+    .replace(/\.0+ s$/, " s")
+    .replace(/ 00 (s|min)$/, "");
 
 export function durationOf(node: SpanNode): number | undefined {
   if (node.start === undefined || node.end === undefined || node.end < node.start) return undefined;

@@ -29,7 +29,7 @@ const quietly = { withScrollArea: false, comboboxProps: { transitionProps: { dur
 
 export function Filters({ filters, agents, leaves, shown, hasMore, isLoading, onChange, firstFilter }: Props) {
   return (
-    <search className={css.filters} aria-label="Filter runs">
+    <div role="search" className={css.filters} aria-label="Filter runs">
       <Select
         ref={firstFilter}
         size="xs"
@@ -84,6 +84,6 @@ export function Filters({ filters, agents, leaves, shown, hasMore, isLoading, on
       <span className={css.keys} aria-hidden="true">
         <kbd>j</kbd> <kbd>k</kbd> move · <kbd>Enter</kbd> open · <kbd>/</kbd> filter
       </span>
-    </search>
+    </div>
   );
 }

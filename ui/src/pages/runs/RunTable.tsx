@@ -47,7 +47,7 @@ export function RunTable({ runs, hasMore, onEnd, containerRef }: Props) {
     <div ref={containerRef} className={css.scroll} tabIndex={0} role="region" aria-label="Runs">
       <div role="table" aria-label="Runs" aria-rowcount={hasMore ? -1 : runs.length + 1} className={css.table}>
         <div role="rowgroup" className={css.headgroup}>
-          <div role="row" aria-rowindex={1} className={css.head}>
+          <div role="row" aria-rowindex={1} className={css.head} data-head>
             {COLUMNS.map(([name, className]) => (
               <span key={name} role="columnheader" className={className}>
                 {name === "Outcome" ? <span className="visually-hidden">{name}</span> : name}

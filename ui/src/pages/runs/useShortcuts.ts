@@ -21,6 +21,6 @@ export function useShortcuts(table: RefObject<HTMLElement | null>, firstFilter: 
 
 /** The list renders some rows beyond its edges; the first step goes to one that can be seen. */
 function isVisible(link: HTMLElement, container: HTMLElement | null): boolean {
-  if (!container) return false;
-  return link.getBoundingClientRect().bottom > container.getBoundingClientRect().top;
+  const head = container?.querySelector("[data-head]");
+  return link.getBoundingClientRect().bottom >= (head?.getBoundingClientRect().bottom ?? 0);
 }
