@@ -1,7 +1,7 @@
 //! Bytes in any known format, to canonical spans and diagnostics. Total: decoding never fails.
 //!
 //! Two axes. A *wire* ([`wire`]) is a container: OTLP, a JSON export, a chat log. A *dialect*
-//! ([`dialect`]) is what the attributes of a span are called: OpenTelemetry GenAI, OpenInference.
+//! ([`dialect`]) is what the attributes of a span are called: OpenTelemetry's, `OpenInference`'s.
 //! A wire that carries attributes makes raw spans ([`RawSpan`]); the one assembler (`assemble`)
 //! asks every dialect that is spoken and merges what they read by fixed precedence. A wire without
 //! attributes (chat transcripts) makes spans itself.

@@ -73,7 +73,7 @@ impl StatusCode {
 
 impl RawSpan {
     /// Keeps what the canonical span has no place for as attributes under `otel.`.
-    pub(crate) fn keep_extras(&mut self, extras: Extras) {
+    pub(crate) fn keep_extras(&mut self, extras: &Extras<'_>) {
         self.keep_text("otel.span_kind", span_kind_name(extras.kind));
         self.keep_text("otel.trace_state", &extras.trace_state);
         self.keep_text("otel.scope.schema_url", extras.scope_schema_url);

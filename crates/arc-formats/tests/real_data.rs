@@ -1,6 +1,8 @@
 //! Decodes real traces from the folder of public data, with ground truth counted independently.
 //! Where the folder is absent the tests say so and pass.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeSet, path::PathBuf};
 
 use arc_formats::{Decoded, Source, decode};

@@ -1,4 +1,4 @@
-//! What our own SDK emits on top of OpenTelemetry GenAI: attributes under `arc_eval.`.
+//! What our own SDK emits on top of OpenTelemetry's conventions: attributes under `arc_eval.`.
 
 use arc_model::{Json, OutcomeClaim, OutcomeSource, RunFacts, TaskId, Termination, Verdict};
 

@@ -1,4 +1,4 @@
-//! OpenTelemetry's GenAI conventions, in the names of all versions: `gen_ai.*` and `mcp.*`.
+//! OpenTelemetry's conventions for generative AI, in the names of all versions: `gen_ai.*` and `mcp.*`.
 //!
 //! Newer names come first in every list, older ones behind them. Versions are never asked for: one
 //! trace may mix them. Messages, from attributes or from events, are read in `otel_messages`.
@@ -49,7 +49,11 @@ impl Dialect for OtelGenAi {
             tool_arguments: attributes.payload(&["gen_ai.tool.call.arguments"]),
             tool_result: attributes.payload(&["gen_ai.tool.call.result"]),
             usage: usage(attributes),
-            reported_cost: attributes.number(&["gen_ai.usage.cost"]).and_then(NanoUsd::from_usd).map(Found::kept),
+            // The second name is Pydantic AI's.
+            reported_cost: attributes
+                .number(&["gen_ai.usage.cost", "operation.cost"])
+                .and_then(NanoUsd::from_usd)
+                .map(Found::kept),
             finish_reason: finish_reason(attributes),
             time_to_first_token_ns: attributes
                 .first(&["gen_ai.response.time_to_first_chunk"], |seconds| nanoseconds(number(seconds)?)),

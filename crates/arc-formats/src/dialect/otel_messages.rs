@@ -1,4 +1,4 @@
-//! Messages of OpenTelemetry GenAI: attributes, and the events that carried them before.
+//! Messages of OpenTelemetry's conventions: attributes, and the events that carried them before.
 
 use arc_model::{FinishReason, Json, Message, Part, Role, SpanEvent};
 use serde_json::Map;
@@ -110,7 +110,7 @@ impl Messages {
                 self.add_attributes(attributes, reading, false);
                 return false;
             }
-            "gen_ai.choice" => ("gen_ai.event.content", choice(event)),
+            "gen_ai.choice" => ("gen_ai.event.content", Some(vec![choice(event)])),
             name => {
                 let role = name.strip_prefix("gen_ai.").and_then(|name| name.strip_suffix(".message"));
                 let Some(role) = role else { return false };
@@ -185,7 +185,7 @@ fn with_role(mut fields: Map<String, Json>, role: &str) -> Json {
 }
 
 /// Returns the message of a choice, with its finish reason.
-fn choice(event: &SpanEvent) -> Option<Vec<Json>> {
+fn choice(event: &SpanEvent) -> Json {
     let mut fields = body(event);
     let finish_reason = fields.remove("finish_reason");
     fields.remove("index");
@@ -197,5 +197,5 @@ fn choice(event: &SpanEvent) -> Option<Vec<Json>> {
     if let Some(reason) = finish_reason {
         message.insert("finish_reason".to_owned(), reason);
     }
-    Some(vec![with_role(message, "assistant")])
+    with_role(message, "assistant")
 }

@@ -35,6 +35,8 @@ pub(crate) fn read_part(value: Json, lost: &mut BTreeSet<String>) -> Part {
         "tool_call_response" | "tool_result" | "function_call_output" => {
             let result = take(&mut fields, &["response", "result", "content", "output"]).map(result_payload);
             let id = take_text(&mut fields, &["id", "tool_use_id", "call_id"]);
+            // Repeats the name of the call, which the id leads to.
+            fields.remove("name");
             result.map(|result| Part::ToolResult { id, result })
         }
         _ => read_media(&kind, &mut fields, lost),

@@ -1,6 +1,6 @@
 //! Token counts: settles whether a reported input count includes cached tokens.
 //!
-//! The canonical count is inclusive. OpenTelemetry and OpenInference demand that of emitters, but
+//! The canonical count is inclusive. OpenTelemetry and `OpenInference` demand that of emitters, but
 //! some report what Anthropic's API reports: input without what was read from or written to the cache.
 
 use arc_model::{InputRule, Json, Scope, Usage};

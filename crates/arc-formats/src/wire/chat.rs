@@ -86,7 +86,7 @@ fn read_value(value: Json, line: Option<u64>, pointer: &str, identities: &mut Id
             Json::Array(messages) => {
                 let turns = read_turns(messages, line, pointer, out);
                 let nowhere = Place { line, ..Place::default() };
-                push(transcript::root(trace_id), Map::new(), turns, pointer.to_owned(), nowhere, out);
+                push(transcript::root(trace_id), Map::new(), turns, pointer.to_owned(), &nowhere, out);
             }
             Json::Object(record) => read_record(record, transcript::root(trace_id), line, pointer, out),
             _ => {}
@@ -116,7 +116,7 @@ fn read_record(mut record: Map<String, Json>, root: Span, line: Option<u64>, poi
         turns.splice(0..0, read_turns(vec![Json::Object(message)], line, &pointer, out));
     }
     let here = place(line, pointer.as_str());
-    push(root, record, turns, pointer, here, out);
+    push(root, record, turns, pointer, &here, out);
 }
 
 /// Request parameters that a record may have beside its messages.
@@ -141,7 +141,7 @@ fn push(
     mut record: Map<String, Json>,
     mut turns: Vec<Turn>,
     pointer: String,
-    here: Place,
+    here: &Place,
     out: &mut Output,
 ) {
     root.facts = facts(&mut record);

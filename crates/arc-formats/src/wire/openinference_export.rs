@@ -243,7 +243,7 @@ fn read_span(mut fields: Map<String, Json>, ids: Ids, here: Place, out: &mut Out
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
         place: here,
     };
-    raw.keep_extras(Extras {
+    raw.keep_extras(&Extras {
         kind: take_text(&mut fields, &["span_kind"]).map(|kind| span_kind_number(&kind)).unwrap_or_default(),
         trace_state: take_text(&mut fields, &["trace_state"]).unwrap_or_default(),
         scope_schema_url: "",

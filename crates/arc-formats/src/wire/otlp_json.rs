@@ -246,7 +246,7 @@ fn read_span(span: Json, emitter: &Emitter<'_>, at: &At, out: &mut Output) {
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
         place: here,
     };
-    raw.keep_extras(extras(&mut fields, emitter));
+    raw.keep_extras(&extras(&mut fields, emitter));
     fields.remove("flags");
     note_unknown(&fields, "span", at, out);
     assemble::push(raw, out);

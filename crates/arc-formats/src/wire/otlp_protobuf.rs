@@ -84,19 +84,96 @@ fn delimited(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Reads a request; returns whether it was one. No bytes at all are a request without spans.
 pub(crate) fn decode_request(bytes: &[u8], out: &mut Output) -> bool {
-    match ExportTraceServiceRequest::decode(bytes) {
+    let problem = match ExportTraceServiceRequest::decode(bytes) {
         Ok(request) => {
             for (index, resource_spans) in request.resource_spans.into_iter().enumerate() {
                 read_resource(resource_spans, index, out);
             }
-            true
+            return true;
         }
-        Err(problem) => {
-            let found = format!("expected the protobuf of an OTLP request, but it cannot be read: {problem}");
-            out.rejected(Place::default(), found);
-            false
+        Err(problem) => problem,
+    };
+    // One bad span, a text that is not UTF-8 perhaps, must not reject the others.
+    if let Ok(request) = LooseRequest::decode(bytes) {
+        for (index, resource_spans) in request.resource_spans.into_iter().enumerate() {
+            read_resource(resource_spans.tighten(index, out), index, out);
         }
+        return true;
     }
+    let found = format!("expected the protobuf of an OTLP request, but it cannot be read: {problem}");
+    out.rejected(Place::default(), found);
+    false
+}
+
+/// A request whose spans are still bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct LooseRequest {
+    #[prost(message, repeated, tag = "1")]
+    resource_spans: Vec<LooseResourceSpans>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LooseResourceSpans {
+    #[prost(bytes = "vec", tag = "1")]
+    resource: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    scope_spans: Vec<LooseScopeSpans>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LooseScopeSpans {
+    #[prost(bytes = "vec", tag = "1")]
+    scope: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    spans: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", tag = "3")]
+    schema_url: Vec<u8>,
+}
+
+/// The id of a span the rest of which cannot be read.
+#[derive(Clone, PartialEq, prost::Message)]
+struct SpanIdOnly {
+    #[prost(bytes = "vec", tag = "2")]
+    span_id: Vec<u8>,
+}
+
+impl LooseResourceSpans {
+    /// Reads what can be read and rejects each span that cannot.
+    fn tighten(self, index: usize, out: &mut Output) -> ResourceSpans {
+        let here = format!("/resourceSpans/{index}");
+        let resource = part(&self.resource, "resource", &here, out);
+        let mut tight = ResourceSpans { resource: Some(resource), ..ResourceSpans::default() };
+        for (index, loose) in self.scope_spans.into_iter().enumerate() {
+            let here = format!("{here}/scopeSpans/{index}");
+            let mut scope_spans =
+                ScopeSpans { scope: Some(part(&loose.scope, "scope", &here, out)), ..ScopeSpans::default() };
+            scope_spans.schema_url = String::from_utf8_lossy(&loose.schema_url).into_owned();
+            for (index, bytes) in loose.spans.iter().enumerate() {
+                match Span::decode(bytes.as_slice()) {
+                    Ok(span) => scope_spans.spans.push(span),
+                    Err(problem) => {
+                        let id = SpanIdOnly::decode(bytes.as_slice()).map(|only| only.span_id).unwrap_or_default();
+                        let mut place = place(None, format!("{here}/spans/{index}"));
+                        place.span = Some(written_id(&id));
+                        out.rejected(place, format!("this span cannot be read: {problem}; it is left out"));
+                    }
+                }
+            }
+            tight.scope_spans.push(scope_spans);
+        }
+        tight
+    }
+}
+
+fn part<T: Message + Default>(bytes: &[u8], name: &str, here: &str, out: &mut Output) -> T {
+    T::decode(bytes).unwrap_or_else(|problem| {
+        out.repaired(place(None, here), format!("the {name} cannot be read: {problem}; its spans are without it"));
+        T::default()
+    })
+}
+
+fn written_id(bytes: &[u8]) -> String {
+    if bytes.is_empty() { "(no id)".to_owned() } else { hex(bytes) }
 }
 
 fn read_resource(resource_spans: ResourceSpans, index: usize, out: &mut Output) {
@@ -116,7 +193,7 @@ fn read_scope(scope_spans: ScopeSpans, resource: &Attributes, here: &str, out: &
     let scope = known.then_some(Scope { name: described.name, version });
     for (index, mut span) in scope_spans.spans.into_iter().enumerate() {
         let mut here = place(None, format!("{here}/spans/{index}"));
-        here.span = Some(if span.span_id.is_empty() { "(no id)".to_owned() } else { hex(&span.span_id) });
+        here.span = Some(written_id(&span.span_id));
         let (span_id, trace_id) = match (SpanId::from_slice(&span.span_id), TraceId::from_slice(&span.trace_id)) {
             (Ok(span_id), Ok(trace_id)) => (span_id, trace_id),
             (Err(problem), _) => {
@@ -140,7 +217,7 @@ fn read_scope(scope_spans: ScopeSpans, resource: &Attributes, here: &str, out: &
         let mut raw = read_span(span, trace_id, span_id, here, out);
         raw.scope.clone_from(&scope);
         raw.resource.clone_from(resource);
-        raw.keep_extras(extras);
+        raw.keep_extras(&extras);
         assemble::push(raw, out);
     }
 }

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use arc_model::{
-    Attributes, Message, ModelRef, Part, Payload, Role, Span, SpanKind, Status, ToolCall, ToolDefinition, TraceId,
+    Attributes, Message, ModelRef, Part, Payload, Place, Role, Span, SpanKind, Status, ToolCall, ToolDefinition,
+    TraceId,
 };
 
 use super::{conversation::Turn, identity::span_id, place};
@@ -30,7 +31,48 @@ pub(crate) fn root(trace_id: TraceId) -> Span {
     root
 }
 
-/// A call the model asked for, until its result is found.
+/// Adds the root and the spans below it to the output.
+///
+/// The root's input is the first message of the user, its output the last text of the model, and its
+/// messages those that were given to the agent from outside; so a message after the model's last
+/// one, which no model call has seen, is kept.
+pub(crate) fn push(root: Span, transcript: Transcript, out: &mut Output) {
+    let Transcript { turns, model, tools, parameters, line, pointer } = transcript;
+    let shared = Shared { model, tools, parameters };
+    let mut run = Run { root, below: Vec::new(), pending: Vec::new(), history: Vec::new(), bytes: 0, sent: 0 };
+    for (index, turn) in turns.into_iter().enumerate() {
+        let here = place(line, format!("{pointer}/{index}"));
+        if turn.message.role == Role::Assistant {
+            run.add_answer(turn, &shared, &here, out);
+        } else {
+            run.add_message(turn, &here, out);
+        }
+    }
+    summarise(&mut run.root, &run.history);
+    out.spans.push(run.root);
+    out.spans.append(&mut run.below);
+}
+
+/// What is the same for every model call.
+struct Shared {
+    model: Option<ModelRef>,
+    tools: Vec<ToolDefinition>,
+    parameters: Attributes,
+}
+
+/// A run while its transcript is read.
+struct Run {
+    root: Span,
+    below: Vec<Span>,
+    /// Calls the model asked for whose results have not been found.
+    pending: Vec<Pending>,
+    history: Vec<Message>,
+    /// About how many bytes the history takes.
+    bytes: usize,
+    /// Messages the last model call has seen or written.
+    sent: usize,
+}
+
 struct Pending {
     /// Index of the tool's span.
     span: usize,
@@ -38,97 +80,82 @@ struct Pending {
     name: String,
 }
 
-/// Adds the root and the spans below it to the output.
-///
-/// The root's input is the first message of the user, its output the last text of the model, and its
-/// messages those that were given to the agent from outside; so a message after the model's last
-/// one, which no model call has seen, is kept.
-pub(crate) fn push(mut root: Span, transcript: Transcript, out: &mut Output) {
-    let Transcript { turns, model, tools, parameters, line, pointer } = transcript;
-    let trace_id = root.trace_id;
-    let parent = root.span_id;
-    let mut history: Vec<Message> = Vec::with_capacity(turns.len());
-    let mut below: Vec<Span> = Vec::new();
-    let mut pending: Vec<Pending> = Vec::new();
-    let mut history_bytes = 0_usize;
-    let mut sent = 0;
-    let new_span = |kind, name: &str, position: usize| {
-        let sequence = u32::try_from(position + 1).unwrap_or(u32::MAX);
+impl Run {
+    fn next_span(&self, kind: SpanKind, name: &str) -> Span {
+        let trace_id = self.root.trace_id;
+        let sequence = u32::try_from(self.below.len() + 1).unwrap_or(u32::MAX);
         let mut span = Span::new(trace_id, span_id(trace_id, sequence), kind, name);
-        span.parent_id = Some(parent);
+        span.parent_id = Some(self.root.span_id);
         span.sequence = sequence;
         span.revision = 1;
         span
-    };
-    for (index, turn) in turns.into_iter().enumerate() {
-        let here = || place(line, format!("{pointer}/{index}"));
-        match &turn.message.role {
-            Role::Assistant => {
-                let mut call = new_span(SpanKind::Llm, "chat", below.len());
-                let whole = history_bytes <= out.history_budget;
-                out.history_budget = out.history_budget.saturating_sub(history_bytes);
-                if !whole {
-                    out.note_once(
-                        here(),
-                        "the history is too large to repeat for every model call; from here on a call holds only what \
-                         is new since the call before it",
-                    );
-                }
-                call.messages_in = history.get(if whole { 0 } else { sent }..).unwrap_or_default().to_vec();
-                call.model.clone_from(&model);
-                if let Some(wrote) = turn.model {
-                    call.model.get_or_insert_default().response = Some(wrote);
-                }
-                call.tools_offered.clone_from(&tools);
-                call.parameters.clone_from(&parameters);
-                call.usage = turn.usage;
-                call.finish_reason = turn.finish_reason;
-                call.attributes = turn.rest;
-                call.messages_out = vec![turn.message.clone()];
-                below.push(call);
-                for part in &turn.message.parts {
-                    if let Part::ToolCall { id, name, arguments } = part {
-                        pending.push(Pending { span: below.len(), id: id.clone(), name: name.clone() });
-                        let mut tool = new_span(SpanKind::Tool, name, below.len());
-                        let arguments = Some(arguments.clone());
-                        tool.tool = Some(ToolCall { id: id.clone(), name: name.clone(), arguments, result: None });
-                        below.push(tool);
-                    }
-                }
-                sent = history.len() + 1;
-            }
-            role => {
-                let is_tool = *role == Role::Tool;
-                for part in &turn.message.parts {
-                    let Part::ToolResult { id, result } = part else { continue };
-                    let found = answered(&pending, id.as_deref(), turn.message.name.as_deref());
-                    let position = match found {
-                        Some(found) => pending.remove(found).span,
-                        None => {
-                            let name = turn.message.name.as_deref().unwrap_or("unknown");
-                            let mut orphan = new_span(SpanKind::Tool, name, below.len());
-                            orphan.tool =
-                                Some(ToolCall { id: id.clone(), name: name.to_owned(), arguments: None, result: None });
-                            out.note(here(), "a tool's result answers no call; it is kept as a call without arguments");
-                            below.push(orphan);
-                            below.len() - 1
-                        }
-                    };
-                    if let Some(span) = below.get_mut(position) {
-                        settle(span, result, turn.is_error, if is_tool { &turn.rest } else { &NOTHING });
-                    }
-                }
-                if !is_tool {
-                    root.messages_in.push(turn.message.clone());
-                }
-            }
-        }
-        history_bytes = history_bytes.saturating_add(size(&turn.message));
-        history.push(turn.message);
     }
-    summarise(&mut root, &history);
-    out.spans.push(root);
-    out.spans.append(&mut below);
+
+    fn add_answer(&mut self, turn: Turn, shared: &Shared, here: &Place, out: &mut Output) {
+        let whole = self.bytes <= out.history_budget;
+        out.history_budget = out.history_budget.saturating_sub(self.bytes);
+        if !whole {
+            out.note_once(
+                here.clone(),
+                "the history is too large to repeat for every model call; from here on a call holds only what is new \
+                 since the call before it",
+            );
+        }
+        let mut call = self.next_span(SpanKind::Llm, "chat");
+        call.messages_in = self.history.get(if whole { 0 } else { self.sent }..).unwrap_or_default().to_vec();
+        call.model.clone_from(&shared.model);
+        if let Some(wrote) = turn.model {
+            call.model.get_or_insert_default().response = Some(wrote);
+        }
+        call.tools_offered.clone_from(&shared.tools);
+        call.parameters.clone_from(&shared.parameters);
+        call.usage = turn.usage;
+        call.finish_reason = turn.finish_reason;
+        call.attributes = turn.rest;
+        call.messages_out = vec![turn.message.clone()];
+        self.below.push(call);
+        for part in &turn.message.parts {
+            let Part::ToolCall { id, name, arguments } = part else { continue };
+            self.pending.push(Pending { span: self.below.len(), id: id.clone(), name: name.clone() });
+            let arguments = Some(arguments.clone());
+            let mut tool = self.next_span(SpanKind::Tool, name);
+            tool.tool = Some(ToolCall { id: id.clone(), name: name.clone(), arguments, result: None });
+            self.below.push(tool);
+        }
+        self.remember(turn.message);
+        self.sent = self.history.len();
+    }
+
+    fn add_message(&mut self, turn: Turn, here: &Place, out: &mut Output) {
+        let is_tool = turn.message.role == Role::Tool;
+        let speaker = turn.message.name.as_deref();
+        let rest = if is_tool { &turn.rest } else { &NOTHING };
+        for part in &turn.message.parts {
+            let Part::ToolResult { id, result } = part else { continue };
+            if let Some(index) = answered(&self.pending, id.as_deref(), speaker) {
+                let asked = self.pending.remove(index).span;
+                if let Some(span) = self.below.get_mut(asked) {
+                    settle(span, result, turn.is_error, rest);
+                }
+                continue;
+            }
+            out.note(here.clone(), "a tool's result answers no call; it is kept as a call without arguments");
+            let name = speaker.unwrap_or("unknown");
+            let mut span = self.next_span(SpanKind::Tool, name);
+            span.tool = Some(ToolCall { id: id.clone(), name: name.to_owned(), arguments: None, result: None });
+            settle(&mut span, result, turn.is_error, rest);
+            self.below.push(span);
+        }
+        if !is_tool {
+            self.root.messages_in.push(turn.message.clone());
+        }
+        self.remember(turn.message);
+    }
+
+    fn remember(&mut self, message: Message) {
+        self.bytes = self.bytes.saturating_add(size(&message));
+        self.history.push(message);
+    }
 }
 
 static NOTHING: Attributes = BTreeMap::new();
