@@ -115,12 +115,10 @@ impl Batch {
         appended: &mut Appended,
     ) -> Result<(), StoreError> {
         let failed = while_trying(ATTEMPTED);
-        let key = trace_key(connection, &self.project, trace).map_err(&failed)?;
-        let mut tally = Tally::default();
-        let key = match key {
-            Some(key) => key,
-            None => insert_trace(connection, &self.project, trace, self.now).map_err(&failed)?,
+        let Some(key) = trace_key(connection, &self.project, trace).map_err(&failed)? else {
+            return self.insert_new_trace(connection, trace, rows, first, appended);
         };
+        let mut tally = Tally::default();
         for (span, row) in rows {
             let before = insert_span(connection, key, *span, row, first)?;
             match before {
@@ -144,6 +142,33 @@ impl Batch {
             let mut update = connection.prepare_cached(include_str!("sql/touch_trace.sql")).map_err(&failed)?;
             update.execute(params![key, self.now.as_nanos(), tally.ended_roots, tally.timed]).map_err(&failed)?;
         }
+        Ok(())
+    }
+
+    /// Inserts a trace of which nothing is stored, in one statement a row.
+    fn insert_new_trace(
+        &self,
+        connection: &Connection,
+        trace: TraceId,
+        rows: &BTreeMap<SpanId, Row>,
+        first: i64,
+        appended: &mut Appended,
+    ) -> Result<(), StoreError> {
+        let failed = while_trying(ATTEMPTED);
+        let mut tally = Tally::default();
+        for row in rows.values() {
+            tally.add(row.flags, 1);
+        }
+        let mut insert = connection.prepare_cached(include_str!("sql/insert_trace.sql")).map_err(&failed)?;
+        let (project, now) = (self.project.as_str(), self.now.as_nanos());
+        let key =
+            insert.insert(params![project, trace.as_bytes(), now, tally.ended_roots, tally.timed]).map_err(&failed)?;
+        for (span, row) in rows {
+            if !matches!(insert_span(connection, key, *span, row, first)?, Before::Nothing) {
+                return Err(damaged(ATTEMPTED, "a trace that was not stored has spans"));
+            }
+        }
+        appended.new += rows.len() as u64;
         Ok(())
     }
 }
@@ -204,11 +229,6 @@ fn insert_span(connection: &Connection, trace: i64, span: SpanId, row: &Row, fir
     let mut update = connection.prepare_cached(include_str!("sql/update_span.sql")).map_err(&failed)?;
     update.execute(values).map_err(&failed)?;
     Ok(Before::Older { flags })
-}
-
-fn insert_trace(connection: &Connection, project: &ProjectId, trace: TraceId, now: Timestamp) -> rusqlite::Result<i64> {
-    let mut insert = connection.prepare_cached(include_str!("sql/insert_trace.sql"))?;
-    insert.insert(params![project.as_str(), trace.as_bytes(), now.as_nanos()])
 }
 
 /// Returns the key of a stored trace.
