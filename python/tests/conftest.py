@@ -53,6 +53,13 @@ class Span:
     def json(self, name: str) -> Any:
         return json.loads(self.attributes[name])
 
+    def payload(self, name: str) -> Any:
+        """Reads a payload: JSON, or else text as it is."""
+        try:
+            return self.json(name)
+        except ValueError:
+            return self[name]
+
     @property
     def tokens(self) -> dict[str, int]:
         prefix = "gen_ai.usage."

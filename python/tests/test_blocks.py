@@ -20,11 +20,11 @@ def test_the_first_call_in_a_block_is_the_run_and_later_ones_are_its_turns(trace
     assert run.trace == block.trace_id
     assert (run["arc_eval.task"], run["arc_eval.trial"], run["arc_eval.step_limit"]) == ("t-1", 2, 5)
     assert (run["gen_ai.conversation.id"], run["user.id"]) == ("s", "u")
-    assert (run.json("arc_eval.input"), run.json("arc_eval.output")) == ("one", "ONE")
+    assert (run.payload("arc_eval.input"), run.payload("arc_eval.output")) == ("one", "ONE")
     assert run["arc_eval.outcome.verdict"] == "succeeded"
     assert run["arc_eval.outcome.source"] == "check"
     assert (run["arc_eval.outcome.score"], run["arc_eval.outcome.reason"]) == (0.5, "as expected")
-    assert (turn.parent, turn.json("arc_eval.input")) == (run.id, "two")
+    assert (turn.parent, turn.payload("arc_eval.input")) == (run.id, "two")
     assert turn.get("arc_eval.outcome.verdict") is None
 
 

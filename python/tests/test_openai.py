@@ -202,7 +202,7 @@ def test_chat_completions_are_recorded_exactly(way, url, client, tracer, sink):
     ]
     run = sink.run
     assert [call.parent for call in sink.calls] == [run.id, run.id]
-    assert run.json("arc_eval.output") == "Take an umbrella."
+    assert run.payload("arc_eval.output") == "Take an umbrella."
     weather, clock = sink.tools
     assert (weather["gen_ai.tool.name"], clock["gen_ai.tool.name"]) == ("get_weather", "get_time")
     assert weather.json("gen_ai.tool.call.arguments") == {"city": "Oslo"}

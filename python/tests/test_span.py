@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 from agent_eval._otlp import encode_span
-from agent_eval._span import MAX_TEXT, json_text, plain
+from agent_eval._span import MAX_TEXT, payload_text, plain
 
 
 class Color(enum.Enum):
@@ -69,7 +69,7 @@ class LoudDict(dict):
 )
 def test_a_value_becomes_plain_data(value, expected):
     assert plain(value) == expected
-    json.loads(json_text(value), parse_constant=lambda name: pytest.fail(name))
+    json.loads(payload_text([value]), parse_constant=lambda name: pytest.fail(name))
 
 
 def test_no_method_of_a_host_object_is_called():
@@ -80,8 +80,8 @@ def test_what_is_too_large_or_refers_to_itself_is_cut_and_says_so():
     assert plain("x" * (MAX_TEXT + 5)).endswith("…[5 characters cut]")
     loop: list = []
     loop.append(loop)
-    assert "<cut>" in json_text(loop)
-    assert len(json_text(["y" * 10_000] * 1_000)) < 600_000
+    assert "<cut>" in payload_text(loop)
+    assert len(payload_text(["y" * 10_000] * 1_000)) < 600_000
     assert len(plain(list(range(100_000)))) < 30_000
 
 

@@ -45,7 +45,7 @@ def test_a_generator_yields_receives_throws_and_returns_as_before(tracer, sink):
         with pytest.raises(StopIteration):
             next(generator)
     assert tracer.flush()
-    assert sink.run.json("arc_eval.output") == "abc"
+    assert sink.run.payload("arc_eval.output") == "abc"
     assert sink.run["arc_eval.termination"] == "completed"
 
 
@@ -96,7 +96,7 @@ def test_a_stream_left_early_is_an_abandoned_run(leave, tracer, sink):
     assert tracer.flush()
     assert sink.run["arc_eval.termination"] == "cancelled"
     assert sink.run["arc_eval.abandoned"] is True
-    assert sink.run.json("arc_eval.output") == "a"
+    assert sink.run.payload("arc_eval.output") == "a"
     assert not sink.run.is_error
 
 
@@ -105,7 +105,7 @@ def test_a_stream_never_begun_is_no_run(leave, tracer, sink):
     leave(tracer.trace_agent(letters)("q"))
     tracer.trace_agent(lambda q: q)("other")
     assert tracer.flush()
-    assert sink.run.json("arc_eval.input") == "other"
+    assert sink.run.payload("arc_eval.input") == "other"
 
 
 def test_an_async_generator_behaves_as_before(tracer, sink):
@@ -123,7 +123,7 @@ def test_an_async_generator_behaves_as_before(tracer, sink):
 
     asyncio.run(main())
     assert tracer.flush()
-    assert [run.json("arc_eval.output") for run in sorted(sink.runs, key=lambda run: run.start)] == ["ax", "ab"]
+    assert [run.payload("arc_eval.output") for run in sorted(sink.runs, key=lambda run: run.start)] == ["ax", "ab"]
 
 
 def test_an_async_generator_closed_early_is_an_abandoned_run(tracer, sink):

@@ -154,7 +154,7 @@ def test_a_forked_child_has_a_queue_and_a_thread_of_its_own(sink):
     agent("parent after")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert tracer.flush()
-    assert sorted(run.json("arc_eval.input") for run in sink.runs) == ["child", "parent after", "parent before"]
+    assert sorted(run.payload("arc_eval.input") for run in sink.runs) == ["child", "parent after", "parent before"]
 
 
 def program(text, **environment):
@@ -220,7 +220,7 @@ def test_children_of_multiprocessing_deliver_what_they_recorded(method, sink, tm
     environment = {**os.environ, "ARC_EVAL_ENDPOINT": sink.url}
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=30, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(run.json("arc_eval.input") for run in sink.runs) == [1, 2, 3]
+    assert sorted(run.payload("arc_eval.input") for run in sink.runs) == [1, 2, 3]
 
 
 def test_importing_starts_nothing_and_imports_no_client():

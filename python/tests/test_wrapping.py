@@ -7,7 +7,6 @@ import collections.abc
 import copy
 import functools
 import inspect
-import json
 import pickle
 import traceback
 
@@ -95,7 +94,7 @@ def test_a_call_returns_the_very_object_and_is_one_completed_run(way, tracer, si
     assert WAYS[way](tracer) is ANSWER
     assert tracer.flush()
     assert sink.run["arc_eval.termination"] == "completed"
-    assert json.loads(sink.run["arc_eval.input"]) == "q"
+    assert sink.run.payload("arc_eval.input") == "q"
     assert sink.run["gen_ai.agent.name"] == "teller"
     assert sink.run.get("arc_eval.outcome.verdict") is None
 
@@ -303,7 +302,7 @@ def test_runs_in_concurrent_tasks_are_kept_apart(tracer, sink):
     assert tracer.flush()
     assert len({run.trace for run in sink.runs}) == 10
     for run in sink.runs:
-        expected = "succeeded" if json.loads(run["arc_eval.input"]) % 2 == 0 else "failed"
+        expected = "succeeded" if run.payload("arc_eval.input") % 2 == 0 else "failed"
         assert run["arc_eval.outcome.verdict"] == expected
 
 

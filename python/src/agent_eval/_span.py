@@ -63,9 +63,10 @@ def new_span_id() -> str:
     return os.urandom(8).hex()
 
 
-def json_text(value: object) -> str:
-    """Returns the JSON text of a value of the host, cut to the limits above."""
-    return json.dumps(plain(value), ensure_ascii=False)
+def payload_text(value: object) -> str:
+    """Returns a value of the host as text, cut to the limits above: a text as it is, anything else as JSON."""
+    data = plain(value)
+    return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
 
 
 def plain(value: object) -> Any:

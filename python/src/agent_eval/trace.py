@@ -22,7 +22,7 @@ from . import _http
 from ._framework import framework_of
 from ._guard import attempt, warn_once
 from ._run import Run, Settings, current, last
-from ._span import json_text
+from ._span import payload_text
 from ._wrap import ENTRY_POINTS, wrap
 from .transport import Transport, shared_transport
 
@@ -131,7 +131,7 @@ class ArcTracer:
             run = Run(self._settings, self._transport, name, within)
         run.owner = owner
         if self._settings.capture_content:
-            run.set(arc_eval__input=attempt(json_text, _input(args, kwargs)))
+            run.set(arc_eval__input=attempt(payload_text, _input(args, kwargs)))
         run.announce()
         return run
 
@@ -145,7 +145,7 @@ class ArcTracer:
     def keep(self, run: Run, output: Any) -> None:
         """Takes what a run has put out."""
         if self._settings.capture_content:
-            run.set(arc_eval__output=json_text(output))
+            run.set(arc_eval__output=payload_text(output))
 
     def _wrapped(self, agent: Any, methods: frozenset[str]) -> Any:
         name = _name_of(agent)
