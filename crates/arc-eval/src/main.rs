@@ -1,2 +1,29 @@
-//! The binary.
-fn main() {}
+//! The binary `arc-eval`: reads the command line, runs the command, exits with a meaningful code.
+//!
+//! Reading order: [`cli`] (every command on one screen), [`commands`] (one file per command),
+//! [`config`] and [`env`] (settings), [`output`] (the only place that prints), [`failure`] (exit
+//! codes). What the commands do is in `arc-app`; this crate puts the parts together.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod env;
+mod failure;
+mod inputs;
+mod output;
+mod reference;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure);
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `arc-eval trace RUN_ID`: one stored run as a tree. Without a run id, see `live`.
+
+use arc_model::TraceId;
+
+use super::open;
+use crate::{cli::Trace, config::Config, failure::Failure, output};
+
+pub(super) async fn run(config: &Config, arguments: &Trace, id: TraceId) -> Result<(), Failure> {
+    let app = open(config, &config.store).await?;
+    app.settle_due().await?;
+    match app.run(&config.project, id).await? {
+        Some(detail) => output::run::print(&detail, arguments.full, arguments.json),
+        None => Err(Failure::usage(format!(
+            "no settled run {id} in project `{}` of {}; a run that was just sent settles a moment after it ends",
+            config.project, config.store
+        ))),
+    }
+}

@@ -1,0 +1,248 @@
+//! Settings: a flag wins over the environment, the environment over `arc-eval.toml`, that over the
+//! default. The file is looked for in the working directory, then in the data directory.
+//!
+//! A new setting is a [`Setting`] in [`SETTINGS`] and a field of [`Config`]; its documentation in
+//! `docs/reference/env.md` follows.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use arc_model::ProjectId;
+
+use crate::{cli::Common, env, failure::Failure};
+
+/// The file's name.
+const FILE: &str = "arc-eval.toml";
+
+/// A setting: how it is spelled, and what it is for.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its key in the file.
+    pub(crate) key: &'static str,
+    /// Its variable in the environment.
+    pub(crate) variable: &'static str,
+    /// What holds when nobody says anything, in words or as a value.
+    pub(crate) default: &'static str,
+    /// What it is for.
+    pub(crate) what: &'static str,
+}
+
+/// The data directory; it decides where the file is, so the file cannot set it.
+pub(crate) const HOME: Setting = Setting {
+    key: "home",
+    variable: "ARC_EVAL_HOME",
+    default: "$XDG_DATA_HOME/arc-eval, else ~/.local/share/arc-eval",
+    what: "The directory of the database and of arc-eval.toml.",
+};
+const STORE: Setting = Setting {
+    key: "store",
+    variable: "ARC_EVAL_STORE",
+    default: "sqlite://HOME/arc-eval.db",
+    what: "Where runs are stored: sqlite:///path/to/file.db, or sqlite::memory:. Flag --store.",
+};
+const PROJECT: Setting = Setting {
+    key: "project",
+    variable: "ARC_EVAL_PROJECT",
+    default: "default",
+    what: "The project to write to and read from. Flag --project.",
+};
+const HOST: Setting = Setting {
+    key: "host",
+    variable: "ARC_EVAL_HOST",
+    default: "127.0.0.1",
+    what: "The address the server listens on; only loopback. Flag --host.",
+};
+const PORT: Setting = Setting {
+    key: "port",
+    variable: "ARC_EVAL_PORT",
+    default: "8000",
+    what: "The port the server listens on; 0 takes a free one. Flag --port.",
+};
+const ENDPOINT: Setting = Setting {
+    key: "endpoint",
+    variable: "ARC_EVAL_ENDPOINT",
+    default: "http://127.0.0.1:8000",
+    what: "The server that `trace` and `debug --live` ask; the Python package sends there too.",
+};
+const QUIET_MS: Setting = Setting {
+    key: "quiet_ms",
+    variable: "ARC_EVAL_QUIET_MS",
+    default: "300",
+    what: "How long a run whose root ended is left alone before it is analysed, in milliseconds.",
+};
+const IDLE_MS: Setting = Setting {
+    key: "idle_ms",
+    variable: "ARC_EVAL_IDLE_MS",
+    default: "600000",
+    what: "How long a run without an end is left alone before it is analysed as it stands, in milliseconds.",
+};
+const LOG: Setting = Setting {
+    key: "log",
+    variable: "ARC_EVAL_LOG",
+    default: "warn",
+    what: "What the program logs to stderr: error, warn, info, debug, trace, or filters like arc_app=debug.",
+};
+
+/// Every setting.
+pub(crate) const SETTINGS: &[&Setting] = &[&HOME, &STORE, &PROJECT, &HOST, &PORT, &ENDPOINT, &QUIET_MS, &IDLE_MS, &LOG];
+
+/// The settings in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) store: String,
+    pub(crate) project: ProjectId,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) endpoint: String,
+    pub(crate) quiet: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) log: String,
+}
+
+impl Config {
+    /// Reads environment and file, under these flags.
+    pub(crate) fn load(flags: &Common) -> Result<Self, Failure> {
+        let home = env::variable(HOME.variable).map(PathBuf::from);
+        let home = home.or_else(|| env::data_directory().map(|data| data.join("arc-eval")));
+        let candidates = [Some(PathBuf::from(FILE)), home.as_ref().map(|home| home.join(FILE))];
+        let file = candidates.into_iter().flatten().find(|path| path.is_file());
+        let in_file = match &file {
+            Some(path) => read_file(path)?,
+            None => BTreeMap::new(),
+        };
+        let layers = Layers { variable: &env::variable, in_file, file };
+        Self::resolve(flags, &layers, home.as_deref())
+    }
+
+    fn resolve(flags: &Common, layers: &Layers<'_>, home: Option<&Path>) -> Result<Self, Failure> {
+        let store = match flags.store.clone().or_else(|| layers.get(&STORE).map(|(store, _)| store)) {
+            Some(store) => store,
+            None => default_store(home)?,
+        };
+        let project = flags.project.clone().unwrap_or_else(|| layers.text(&PROJECT));
+        Ok(Self {
+            store,
+            project: arc_app::App::project(&project)?,
+            host: layers.text(&HOST),
+            port: layers.number(&PORT)?,
+            endpoint: layers.text(&ENDPOINT).trim_end_matches('/').to_owned(),
+            quiet: Duration::from_millis(layers.number(&QUIET_MS)?),
+            idle: Duration::from_millis(layers.number(&IDLE_MS)?),
+            log: layers.text(&LOG),
+        })
+    }
+}
+
+fn default_store(home: Option<&Path>) -> Result<String, Failure> {
+    let home = home.ok_or_else(|| {
+        Failure::usage(format!("no place to store runs is known: set {} or {}", HOME.variable, STORE.variable))
+    })?;
+    Ok(format!("sqlite://{}", home.join("arc-eval.db").display()))
+}
+
+/// Where settings come from, below flags.
+struct Layers<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    in_file: BTreeMap<String, String>,
+    file: Option<PathBuf>,
+}
+
+impl Layers<'_> {
+    /// Returns the value with the place it comes from.
+    fn get(&self, setting: &Setting) -> Option<(String, String)> {
+        let from_env = (self.variable)(setting.variable).map(|value| (value, setting.variable.to_owned()));
+        from_env.or_else(|| {
+            let place = self.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+            self.in_file.get(setting.key).map(|value| (value.clone(), place))
+        })
+    }
+
+    fn text(&self, setting: &Setting) -> String {
+        self.get(setting).map_or_else(|| setting.default.to_owned(), |(value, _)| value)
+    }
+
+    fn number<T: std::str::FromStr>(&self, setting: &Setting) -> Result<T, Failure> {
+        let (value, place) = self.get(setting).unwrap_or_else(|| (setting.default.to_owned(), "default".to_owned()));
+        let bad = |_| Failure::usage(format!("{} is `{value}` in {place}: not a number in range", setting.key));
+        value.trim().parse().map_err(bad)
+    }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    parse_file(&text).map_err(|why| Failure::usage(format!("{shown}: {why}")))
+}
+
+fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let table: BTreeMap<String, toml::Value> = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        let settable = || SETTINGS.iter().map(|setting| setting.key).filter(|key| *key != HOME.key);
+        if !settable().any(|known| known == key) {
+            return Err(format!(
+                "no setting is called `{key}`; there are {}",
+                settable().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            _ => return Err(format!("`{key}` has to be a text or a number")),
+        };
+        values.insert(key, value);
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(flags: &Common, variables: &[(&str, &str)], file: &str) -> Result<Config, String> {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let in_file = parse_file(file)?;
+        let layers = Layers { variable: &variable, in_file, file: Some("arc-eval.toml".into()) };
+        Config::resolve(flags, &layers, Some(Path::new("/data"))).map_err(|failure| failure.error.to_string())
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+        let none = Common::default();
+        assert_eq!(resolve(&none, &[], "").unwrap().store, "sqlite:///data/arc-eval.db");
+        let file = "store = \"sqlite://file.db\"\nport = 9000";
+        let from_file = resolve(&none, &[], file).unwrap();
+        assert_eq!((from_file.store.as_str(), from_file.port), ("sqlite://file.db", 9000));
+        let variables = [("ARC_EVAL_STORE", "sqlite://env.db")];
+        assert_eq!(resolve(&none, &variables, file).unwrap().store, "sqlite://env.db");
+        let flags = Common { store: Some("sqlite://flag.db".into()), project: None };
+        assert_eq!(resolve(&flags, &variables, file).unwrap().store, "sqlite://flag.db");
+    }
+
+    #[test]
+    fn a_bad_value_is_told_with_its_place() {
+        let none = Common::default();
+        let error = resolve(&none, &[("ARC_EVAL_PORT", "http")], "").unwrap_err();
+        assert_eq!(error, "port is `http` in ARC_EVAL_PORT: not a number in range");
+        assert_eq!(
+            resolve(&none, &[], "port = 70000").unwrap_err(),
+            "port is `70000` in arc-eval.toml: not a number in range"
+        );
+        assert!(resolve(&none, &[], "prot = 1").unwrap_err().contains("no setting is called `prot`; there are store,"));
+    }
+
+    #[test]
+    fn every_setting_is_documented_once_and_there_are_few() {
+        assert!(SETTINGS.len() < 40);
+        for setting in SETTINGS {
+            assert_eq!(setting.variable, format!("ARC_EVAL_{}", setting.key.to_uppercase()));
+            assert!(setting.what.len() > 20 && setting.what.ends_with('.'), "{}", setting.key);
+            assert_eq!(SETTINGS.iter().filter(|other| other.key == setting.key).count(), 1);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The report on an agent as text: the card of the home page, and what stands behind it.
+
+use std::fmt::Write;
+
+use arc_analysis::{
+    Report,
+    reliability::{Direction, PassAtK, Reliability, TrendTest},
+};
+use arc_model::AgentSummary;
+use owo_colors::OwoColorize;
+
+use super::{number, plain, plain_line, style};
+
+/// Issues shown; the others are counted.
+const ISSUES_SHOWN: usize = 8;
+
+/// What a card shows and what `--json` prints are the same data.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Overview {
+    /// Every agent with settled runs, the most recently active one first.
+    pub(crate) agents: Vec<AgentSummary>,
+    /// The report on the agent asked for, or on the first one.
+    #[serde(flatten)]
+    pub(crate) report: Option<Report>,
+}
+
+/// Returns the card; `stored` says whether the runs shown can be looked at one by one.
+pub(crate) fn card(overview: &Overview, stored: bool) -> String {
+    let Some(report) = &overview.report else { return String::new() };
+    let mut text = format!("━━━ {} Performance ━━━\n", style::heading(&plain_line(report.agent.name.as_str(), 60)));
+    let _ = write_card(&mut text, report);
+    let others = overview.agents.iter().map(|agent| plain_line(agent.name.as_str(), 40));
+    let others: Vec<String> = others.filter(|name| *name != plain_line(report.agent.name.as_str(), 40)).collect();
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(String::as_str).collect();
+        let _ =
+            writeln!(text, "\n{} {} (show one with --agent)", style::heading("Other agents"), super::listed(&names));
+    }
+    text.push_str(&next_steps(report, stored));
+    text
+}
+
+fn write_card(text: &mut String, report: &Report) -> std::fmt::Result {
+    let about =
+        [("version", &report.agent.version), ("framework", &report.agent.framework), ("domain", &report.agent.domain)];
+    let about = about.iter().map(|(what, value)| {
+        format!("{what} {}", value.as_deref().map_or_else(|| "unknown".to_owned(), |value| plain_line(value, 40)))
+    });
+    writeln!(text, "{}\n", style::aside(&about.collect::<Vec<_>>().join(" · ")))?;
+    write_reliability(text, &report.reliability)?;
+    write_cost(text, report)?;
+    write_issues(text, report)?;
+    for (index, todo) in report.recommendations.iter().enumerate() {
+        if index == 0 {
+            writeln!(text, "\n{}", style::heading("What to do"))?;
+        }
+        writeln!(text, "  {}. {}", index + 1, plain_line(&todo.text, 400))?;
+        writeln!(text, "     {}", style::aside(&format!("because {}", plain_line(&todo.because, 200))))?;
+    }
+    Ok(())
+}
+
+fn write_reliability(text: &mut String, reliability: &Reliability) -> std::fmt::Result {
+    let success = &reliability.success;
+    let known = reliability.runs - reliability.unknown_outcomes.min(reliability.runs);
+    match success.estimate {
+        Some(estimate) => {
+            let grade = reliability.grade.map(|grade| {
+                let letter = grade.letter.style(style::letter(grade.letter)).to_string();
+                format!("grade {letter}{}", if grade.provisional { " (provisional)" } else { "" })
+            });
+            writeln!(
+                text,
+                "Reliability    {}  {}  {}",
+                style::bar(estimate),
+                number::percent(estimate),
+                grade.unwrap_or_default()
+            )?;
+            if let Some(interval) = &success.interval {
+                let sure =
+                    format!("95 % interval {} ({})", number::interval(interval), number::method(interval.method));
+                writeln!(text, "               {sure}")?;
+            }
+        }
+        None => writeln!(text, "Reliability    unknown: nobody said of any run whether it succeeded")?,
+    }
+    let mut from = match reliability.unknown_outcomes {
+        0 => format!("n = {}", number::counted(known, "run")),
+        _ => format!("n = {} of {}", number::count(known), number::counted(reliability.runs, "run")),
+    };
+    if reliability.tasks.count > 0 {
+        from.extend([" of ", &number::counted(reliability.tasks.count, "task")]);
+    }
+    if reliability.unknown_outcomes > 0 && known > 0 {
+        from.push_str("; of the others nobody said whether they succeeded");
+    }
+    writeln!(text, "               {from}")?;
+    write_pass_k(text, reliability)?;
+    writeln!(text, "Trend          {}", trend(reliability))?;
+    match reliability.tool_accuracy.estimate {
+        Some(_) => writeln!(text, "Tool accuracy  {}", number::rate(&reliability.tool_accuracy, "call"))?,
+        None => writeln!(text, "Tool accuracy  unknown: no tool call whose result can be judged")?,
+    }
+    let (limit, timeout) = (reliability.step_limit_failures, reliability.timeout_failures);
+    if limit + timeout > 0 {
+        let limit = number::counted(limit, "run");
+        writeln!(text, "Cut short      {limit} at the step limit, {timeout} by a timeout (they count as failed)")?;
+    }
+    Ok(())
+}
+
+/// Every k with how often all k tries succeed, and how often at least one does; only where tasks repeat.
+fn write_pass_k(text: &mut String, reliability: &Reliability) -> std::fmt::Result {
+    if reliability.tasks.repeated == 0 {
+        return Ok(());
+    }
+    let row = |of: &dyn Fn(&PassAtK) -> String, list: &[PassAtK]| {
+        list.iter().map(|one| format!("{:>8}", of(one))).collect::<Vec<_>>().concat()
+    };
+    let value = |one: &PassAtK| number::percent(one.value);
+    writeln!(text, "Tries (k)      {}", row(&|one| one.k.to_string(), &reliability.pass_hat_k))?;
+    writeln!(text, "  all succeed  {}  pass^k", row(&value, &reliability.pass_hat_k))?;
+    writeln!(text, "  one succeeds {}  pass@k", row(&value, &reliability.pass_at_k))?;
+    writeln!(text, "  tasks        {}", row(&|one| number::count(one.tasks), &reliability.pass_hat_k))
+}
+
+fn trend(reliability: &Reliability) -> String {
+    let trend = &reliability.trend;
+    let windows = format!("this week n = {}, the week before n = {}", trend.recent.n, trend.before.n);
+    let test = match trend.test {
+        Some(TrendTest::FisherExact) => "Fisher's exact test",
+        Some(TrendTest::PooledZ) => "z test",
+        None => return format!("not enough data: {windows}"),
+    };
+    let p_value = trend.p_value.map(|p| format!(", p = {p:.3}")).unwrap_or_default();
+    let points = trend.change_points.map(|points| format!("{points:+.1} points")).unwrap_or_default();
+    let said = match trend.direction {
+        Direction::Improving => format!("{} {points}", "▲ improving".green()),
+        Direction::Declining => format!("{} {points}", "▼ declining".red()),
+        Direction::NoClearChange | Direction::NotEnoughData => format!("no clear change ({points})"),
+    };
+    format!("{said}; {windows}; {test}{p_value}")
+}
+
+fn write_cost(text: &mut String, report: &Report) -> std::fmt::Result {
+    let cost = &report.cost;
+    match cost.per_run {
+        Some(per_run) => {
+            let n = if cost.priced_runs == cost.runs {
+                format!("mean of {}", number::counted(cost.runs, "run"))
+            } else {
+                format!(
+                    "mean of the {} of {} that can be priced",
+                    number::count(cost.priced_runs),
+                    number::counted(cost.runs, "run")
+                )
+            };
+            writeln!(text, "\nCost per run   {}  {}", number::dollars(per_run).bold(), style::aside(&n))?;
+        }
+        None => writeln!(text, "\nCost per run   unknown")?,
+    }
+    for unpriced in &cost.unpriced {
+        let why = plain_line(&unpriced.why.to_string(), 120);
+        writeln!(text, "               {} without a cost: {why}", number::counted(unpriced.runs, "run"))?;
+    }
+    if let Some(change) = &cost.weekly_change {
+        let n = format!("{} against {}", number::counted(change.recent_runs, "run"), number::count(change.before_runs));
+        writeln!(text, "  this week    {:+.1} % against the week before ({n})", change.ratio * 100.0)?;
+    }
+    if let Some(month) = &cost.projected_month {
+        let pace = format!("{:.1} runs a day over {:.1} days", month.runs_per_day, month.days_observed);
+        writeln!(text, "  per month    {} at {pace}", number::dollars(month.amount))?;
+    }
+    Ok(())
+}
+
+fn write_issues(text: &mut String, report: &Report) -> std::fmt::Result {
+    if report.issues.is_empty() {
+        return writeln!(text, "\nIssues         none found");
+    }
+    writeln!(text, "\n{}", style::heading(&format!("Issues found: {}", report.issues.len())))?;
+    for issue in report.issues.iter().take(ISSUES_SHOWN) {
+        let title = plain_line(&issue.title, 60);
+        writeln!(text, "  {} {title}: {}", style::severity(issue.severity), number::rate(&issue.runs, "run"))?;
+        let look =
+            format!("{} · {} · look at run {}", issue.leaf, number::counted(issue.findings, "finding"), issue.latest);
+        writeln!(text, "           {}", style::aside(&look))?;
+    }
+    let more = report.issues.len().saturating_sub(ISSUES_SHOWN);
+    if more > 0 {
+        writeln!(text, "           and {more} more: see --json")?;
+    }
+    Ok(())
+}
+
+fn next_steps(report: &Report, stored: bool) -> String {
+    let mut steps = Vec::new();
+    if !stored {
+        steps.push(("arc-eval import FILE".to_owned(), "store these runs, to look at them one by one"));
+    } else if let Some(issue) = report.issues.first() {
+        steps.push((format!("arc-eval trace {}", issue.latest), "the latest run with the first issue"));
+    }
+    steps.push(("arc-eval serve".to_owned(), "the same in a browser, live"));
+    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    let steps = steps.iter().map(|(command, what)| format!("  {:width$}  {}\n", plain(command), style::aside(what)));
+    format!("\n{}\n{}", style::heading("Next"), steps.collect::<String>())
+}

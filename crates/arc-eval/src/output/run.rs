@@ -1,0 +1,79 @@
+//! A run as a tree in the sketch notation, with what is known about it and what was found.
+
+use std::fmt::Write;
+
+use arc_app::RunDetail;
+use arc_model::{Cause, Cost, Finding, OutcomeSource, Run, Trace, sketch};
+use serde::Serialize;
+
+use super::{data, json, number, plain, plain_line, runs, style};
+use crate::failure::Failure;
+
+/// Longest text shown in a tree that is not asked for in full.
+const EXCERPT_CHARS: usize = 100;
+
+#[derive(Serialize)]
+struct RunWithSpans<'a> {
+    run: &'a arc_model::Run,
+    spans: &'a [arc_model::Span],
+    findings: &'a [arc_model::Finding],
+}
+
+/// Prints a run; `full` shows every text.
+pub(crate) fn print(detail: &RunDetail, full: bool, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let RunDetail { run, spans, findings } = detail;
+        return json(&RunWithSpans { run, spans, findings });
+    }
+    let mut text = runs::line(&detail.run);
+    // Writing to a string cannot fail.
+    let _ = write_about(&mut text, &detail.run);
+    let trace = Trace::new(detail.run.trace_id, detail.spans.iter().cloned());
+    let tree = if full { sketch::print(&trace) } else { sketch::outline(&trace, EXCERPT_CHARS) };
+    text.extend(["\n", &plain(&tree)]);
+    let _ = write_findings(&mut text, &detail.findings);
+    Ok(data(&text)?)
+}
+
+fn write_about(text: &mut String, run: &Run) -> std::fmt::Result {
+    if let Cost::Unknown { why, at_least } = &run.cost {
+        let why = plain_line(&why.to_string(), 120);
+        writeln!(text, "cost unknown: {why}; at least {}", number::dollars(*at_least))?;
+    }
+    if let Some(claim) = run.outcome.claims.first() {
+        let reason = claim.reason.as_deref().map(|reason| format!(": {}", plain_line(reason, 200))).unwrap_or_default();
+        writeln!(text, "outcome {}{reason}", said_by(claim.source))?;
+    }
+    if let Some(error) = &run.error {
+        writeln!(text, "ended by: {}", plain_line(error, 400))?;
+    }
+    Ok(())
+}
+
+fn write_findings(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
+    if findings.is_empty() {
+        return writeln!(text, "\nNothing found");
+    }
+    writeln!(text, "\n{}", style::heading("Found"))?;
+    for finding in findings {
+        let root = if *finding.cause() == Cause::Root { "" } else { " (follows from another)" };
+        let title = plain_line(finding.title(), 200);
+        writeln!(text, "  {} {}: {title}{root}", style::severity(finding.severity()), finding.leaf())?;
+        for evidence in finding.evidence() {
+            let excerpt = plain_line(&evidence.excerpt, EXCERPT_CHARS);
+            writeln!(text, "    {} {excerpt}", style::aside(&format!("span {}", evidence.span_id)))?;
+        }
+    }
+    Ok(())
+}
+
+fn said_by(source: OutcomeSource) -> &'static str {
+    match source {
+        OutcomeSource::Human => "said by a person",
+        OutcomeSource::Check => "found by a check of the result",
+        OutcomeSource::HostDeclared => "declared by the host program",
+        OutcomeSource::ProcessDeath => "follows from an exception or the death of the process",
+        OutcomeSource::Judge => "judged by a model",
+        OutcomeSource::Detector => "follows from a limit that ended the run",
+    }
+}

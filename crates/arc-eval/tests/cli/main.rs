@@ -1,0 +1,16 @@
+//! The built binary, run as a user runs it: arguments in, output and exit code out.
+//!
+//! `home` runs the binary in a place of its own; `fixture` writes small inputs. One file per command.
+#![cfg(test)]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots with them")]
+
+mod debug;
+mod fixture;
+mod home;
+mod import;
+mod real_data;
+mod reference;
+mod serve;
+mod trace;
+
+use home::{Home, Ran};
