@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use arc_store::StoreError;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::while_trying;
 
@@ -34,7 +34,8 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn prepare(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
     let failed = while_trying("open the database");
     connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
-    let found = check(connection, place)?;
+    // One snapshot: another process may be making the database.
+    let found = check(&connection.transaction().map_err(&failed)?, place)?;
     configure(connection).map_err(&failed)?;
     if found == 0 {
         // Both must be set before the first page is written.
@@ -55,7 +56,7 @@ pub(super) fn prepare(connection: &mut Connection, place: &str) -> Result<(), St
 }
 
 /// Returns how many migrations ran; zero for an empty file.
-fn check(connection: &Connection, place: &str) -> Result<usize, StoreError> {
+fn check(connection: &Transaction<'_>, place: &str) -> Result<usize, StoreError> {
     let not_ours =
         || StoreError::Invalid(format!("{place} is not an arc-eval database and was left as it is; name another file"));
     let read = || -> rusqlite::Result<(i32, i64, i64)> {
