@@ -69,38 +69,49 @@ fn decode_within(bytes: &[u8], source: Source<'_>, limit: u64) -> Decoded {
     };
     let plain = document::decompress(bytes, limit, &mut out);
     let documents = document::split(&plain, &mut out);
-    let mut format = None;
-    for (wire, documents) in group_by_wire(documents, forced, &mut out) {
-        if let Some(first) = format.filter(|&first| first != wire.id()) {
-            let place = Place { line: documents.first().and_then(|document| document.line), ..Place::default() };
-            out.note_once(place, format!("from here on the file is {}, before it was {first}", wire.id()));
-        }
-        format = format.or(Some(wire.id()));
+    let groups = group_by_wire(documents, forced, &mut out);
+    let format = groups.first().map(|(wire, _)| wire.id());
+    if groups.len() > 1 {
+        let ids: Vec<_> = groups.iter().map(|(wire, _)| wire.id()).collect();
+        out.note(Place::default(), format!("the file mixes formats: {}", ids.join(", ")));
+    }
+    for (wire, documents) in groups {
         wire.decode(documents, &mut out);
     }
     finish(out, format)
 }
 
-/// Runs of documents that one wire reads.
+/// The documents of each wire, in the order in which the wires first appear.
 type Groups<'a> = Vec<(&'static dyn Wire, Vec<Document<'a>>)>;
 
 fn group_by_wire<'a>(documents: Vec<Document<'a>>, forced: Option<&'static dyn Wire>, out: &mut Output) -> Groups<'a> {
     let mut groups: Groups<'a> = Vec::new();
+    let mut unknown = Vec::new();
     let empty = documents.is_empty() && out.diagnostics.is_empty();
     for document in documents {
         let Some(wire) = forced.or_else(|| best_wire(&document.content)) else {
             let place = Place { line: document.line, ..Place::default() };
-            let found = describe(&document.content);
-            out.rejected(place, format!("this is {found}, in no known format; expected {}", expectations()));
+            unknown.push((place, describe(&document.content)));
             continue;
         };
-        match groups.last_mut() {
-            Some((last, members)) if last.id() == wire.id() => members.push(document),
-            _ => groups.push((wire, vec![document])),
+        match groups.iter_mut().find(|(known, _)| known.id() == wire.id()) {
+            Some((_, members)) => members.push(document),
+            None => groups.push((wire, vec![document])),
         }
     }
     if empty {
         out.rejected(Place::default(), format!("there is nothing in it; expected {}", expectations()));
+    }
+    if groups.is_empty() {
+        let others = unknown.len().saturating_sub(1);
+        let others = if others > 0 { format!(", as are {others} more values in it") } else { String::new() };
+        if let Some((place, found)) = unknown.into_iter().next() {
+            out.rejected(place, format!("this is {found}, in no known format{others}; expected {}", expectations()));
+        }
+    } else {
+        for (place, found) in unknown {
+            out.rejected(place, format!("this is {found}, in no known format, unlike other values in the file"));
+        }
     }
     groups
 }

@@ -75,6 +75,10 @@ impl RawSpan {
     /// Keeps what the canonical span has no place for as attributes under `otel.`.
     pub(crate) fn keep_extras(&mut self, extras: &Extras<'_>) {
         self.keep_text("otel.span_kind", span_kind_name(extras.kind));
+        if self.status != StatusCode::Error {
+            let message = std::mem::take(&mut self.status_message);
+            self.keep_text("otel.status_message", &message);
+        }
         self.keep_text("otel.trace_state", &extras.trace_state);
         self.keep_text("otel.scope.schema_url", extras.scope_schema_url);
         if !extras.scope_attributes.is_empty() {

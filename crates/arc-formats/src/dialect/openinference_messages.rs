@@ -55,7 +55,7 @@ fn read_list(attributes: Reader<'_>, prefix: &str, reading: &mut Reading) -> Opt
         let mut object = value;
         object.entry("role").or_insert_with(|| Json::from("unknown"));
         let read = messages::read(Json::Object(object));
-        for field in read.lost.iter().chain(read.rest.keys()) {
+        for field in read.beside.lost.iter().chain(read.rest.keys()) {
             reading.note_once(format!("`{field}` in the messages of `{prefix}<i>` is not read"));
         }
         found.value.push(read.message);
@@ -200,5 +200,6 @@ fn beside_list(body: &Payload, known: &[Message]) -> Option<Map<String, Json>> {
 /// Returns what a value says beside a known message; `None` when it is not that message.
 fn beside_message(value: &Json, known: &Message) -> Option<Map<String, Json>> {
     let read = messages::read(value.clone());
-    (read.problem.is_none() && read.lost.is_empty() && read.message == *known).then(|| read.rest.into_iter().collect())
+    (read.problem.is_none() && read.beside.lost.is_empty() && read.message == *known)
+        .then(|| read.rest.into_iter().collect())
 }

@@ -9,7 +9,7 @@ use crate::{
     read::{
         attributes::Reader,
         messages,
-        parts::read_content,
+        parts::{Beside, read_content},
         value::{describe_kind, structured},
     },
 };
@@ -85,7 +85,7 @@ impl Messages {
                     "message {index} of `{name}`: {problem}; it is kept as a message of an unknown speaker"
                 ));
             }
-            for field in read.lost.iter().chain(read.rest.keys()) {
+            for field in read.beside.lost.iter().chain(read.rest.keys()) {
                 reading.note_once(format!("`{field}` in the messages of `{name}` is not read"));
             }
             if is_output {
@@ -151,9 +151,9 @@ fn instructions(value: &Json, reading: &mut Reading) -> Option<Vec<Message>> {
     if items.iter().any(|item| item.get("role").is_some()) {
         return Some(items.into_iter().map(|item| messages::read(item).message).collect());
     }
-    let mut lost = std::collections::BTreeSet::new();
-    let parts = read_content(Json::Array(items), &mut lost);
-    for field in lost {
+    let mut beside = Beside::default();
+    let parts = read_content(Json::Array(items), &mut beside);
+    for field in beside.lost {
         reading.note_once(format!("`{field}` in the parts of `{INSTRUCTIONS}` is not read"));
     }
     let says_something = parts.iter().any(|part| !matches!(part, Part::Text { text } if text.is_empty()));

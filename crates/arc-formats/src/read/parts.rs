@@ -7,17 +7,26 @@ use serde_json::Map;
 
 use super::value::{is_blank, take, take_text};
 
-/// Reads a content: a text, a part, or a list of either. `lost` gathers what has no place.
-pub(crate) fn read_content(content: Json, lost: &mut BTreeSet<String>) -> Vec<Part> {
+/// What parts said that has no place in them.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Fields that are not read.
+    pub(crate) lost: BTreeSet<String>,
+    /// Ids of the calls whose results say that they are errors.
+    pub(crate) failed: Vec<Option<String>>,
+}
+
+/// Reads a content: a text, a part, or a list of either. `beside` gathers what is no part of a part.
+pub(crate) fn read_content(content: Json, beside: &mut Beside) -> Vec<Part> {
     match content {
         Json::Null => Vec::new(),
-        Json::Array(items) => items.into_iter().map(|item| read_part(item, lost)).collect(),
-        single => vec![read_part(single, lost)],
+        Json::Array(items) => items.into_iter().map(|item| read_part(item, beside)).collect(),
+        single => vec![read_part(single, beside)],
     }
 }
 
 /// Reads one part; a part of an unknown kind is kept as it came.
-pub(crate) fn read_part(value: Json, lost: &mut BTreeSet<String>) -> Part {
+pub(crate) fn read_part(value: Json, beside: &mut Beside) -> Part {
     let mut fields = match value {
         Json::String(text) => return Part::Text { text },
         Json::Object(fields) => fields,
@@ -37,14 +46,17 @@ pub(crate) fn read_part(value: Json, lost: &mut BTreeSet<String>) -> Part {
             let id = take_text(&mut fields, &["id", "tool_use_id", "call_id"]);
             // Repeats the name of the call, which the id leads to.
             fields.remove("name");
+            if fields.remove("is_error") == Some(Json::Bool(true)) {
+                beside.failed.push(id.clone());
+            }
             result.map(|result| Part::ToolResult { id, result })
         }
-        _ => read_media(&kind, &mut fields, lost),
+        _ => read_media(&kind, &mut fields, beside),
     };
     match part {
         Some(part) => {
             fields.remove("type");
-            lost.extend(fields.into_iter().filter(|(_, value)| !is_blank(value)).map(|(name, _)| name));
+            beside.lost.extend(fields.into_iter().filter(|(_, value)| !is_blank(value)).map(|(name, _)| name));
             part
         }
         None => Part::Other { value: Json::Object(fields) },
@@ -94,8 +106,11 @@ fn take_text_or_empty(fields: &mut Map<String, Json>, names: &[&str]) -> Option<
 /// Said of media whose bytes are in the message itself.
 const INLINE: &str = "inline";
 
-fn read_media(kind: &str, fields: &mut Map<String, Json>, lost: &mut BTreeSet<String>) -> Option<Part> {
+fn read_media(kind: &str, fields: &mut Map<String, Json>, beside: &mut Beside) -> Option<Part> {
     let mime_type = take_text(fields, &["mime_type", "media_type", "mimeType"]);
+    // OpenTelemetry's `modality` is the first half of the type.
+    let modality = if matches!(kind, "blob" | "uri" | "file") { take_text(fields, &["modality"]) } else { None };
+    let mime_type = mime_type.or_else(|| modality.map(|modality| format!("{modality}/*")));
     let part = match kind {
         "blob" => take(fields, &["content", "data"]).map(|_| (mime_type.clone(), INLINE.to_owned())),
         "uri" => take_text(fields, &["uri", "url"]).map(|uri| reference(uri, mime_type.clone())),
@@ -118,7 +133,7 @@ fn read_media(kind: &str, fields: &mut Map<String, Json>, lost: &mut BTreeSet<St
         return None;
     };
     if reference == INLINE {
-        lost.insert("bytes of inline media".to_owned());
+        beside.lost.insert("bytes of inline media".to_owned());
     }
     Some(Part::Media { mime_type, reference })
 }

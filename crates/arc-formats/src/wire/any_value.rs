@@ -17,7 +17,8 @@ pub(super) fn attributes(written: Option<Json>, at: &dyn Fn() -> Place, out: &mu
         None | Some(Json::Null) => return Attributes::new(),
         Some(Json::Array(items)) => items,
         Some(other) => {
-            out.rejected(at(), format!("expected a list of attributes, found {}", describe_json(&other)));
+            let found = describe_json(&other);
+            out.repaired(at(), format!("expected a list of attributes, found {found}; there are none now"));
             return Attributes::new();
         }
     };

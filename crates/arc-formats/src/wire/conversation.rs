@@ -15,8 +15,10 @@ pub(crate) struct Turn {
     pub(crate) usage: Option<Usage>,
     /// The model that wrote it.
     pub(crate) model: Option<String>,
-    /// Whether the record says that the tool failed; `None` when it says nothing.
+    /// Whether the message says that the tool failed; `None` when it says nothing.
     pub(crate) is_error: Option<bool>,
+    /// Ids of the calls whose results in it say that they are errors.
+    pub(crate) failed: Vec<Option<String>>,
     /// Fields nobody interpreted.
     pub(crate) rest: Attributes,
 }
@@ -43,7 +45,7 @@ pub(crate) fn read_turns(messages: Vec<Json>, line: Option<u64>, pointer: &str, 
         if let Some(problem) = read.problem {
             out.repaired(here(), format!("{problem}; it is kept as a message of an unknown speaker"));
         }
-        for name in read.lost {
+        for name in read.beside.lost {
             out.note_once(here(), format!("`{name}` in parts of messages is not read"));
         }
         let mut rest = read.rest;
@@ -63,8 +65,8 @@ pub(crate) fn read_turns(messages: Vec<Json>, line: Option<u64>, pointer: &str, 
                 *unread.entry(name.clone()).or_default() += 1;
             }
         }
-        let finish_reason = read.finish_reason;
-        turns.push(Turn { message: read.message, finish_reason, usage, model, is_error, rest });
+        let (finish_reason, failed) = (read.finish_reason, read.beside.failed);
+        turns.push(Turn { message: read.message, finish_reason, usage, model, is_error, failed, rest });
     }
     for (name, count) in unread {
         let message = format!("`{name}` of {count} system and user messages is not read");

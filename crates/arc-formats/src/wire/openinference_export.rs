@@ -137,7 +137,7 @@ fn read_record(record: Json, at: &At, seen: &mut Seen, out: &mut Output) {
         Err(problem) => {
             out.rejected(here, format!("{problem}; the span is left out"));
             // Its children are spans of their own.
-            return read_children(children, "child_spans", at, seen, out);
+            return read_children(children, "child_spans", &At { trace, ..at.clone() }, seen, out);
         }
     };
     let parent_id = parent(take(&mut fields, &["parent_span_id"]), at, &here, out);

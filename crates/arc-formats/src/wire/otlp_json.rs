@@ -136,6 +136,12 @@ fn read_request(request: Json, at: &At, out: &mut Output) {
         out.rejected(at.place(), format!("expected {}, found {}", OtlpJson.expects(), describe_json(&request)));
         return;
     };
+    let known = REQUEST_FIELDS.iter().chain(OTHER_SIGNALS).any(|field| request.contains_key(*field));
+    if !known && !request.is_empty() {
+        let found = describe_json(&Json::Object(request));
+        out.rejected(at.place(), format!("expected {}, found {found}", OtlpJson.expects()));
+        return;
+    }
     for signal in OTHER_SIGNALS {
         if request.remove(*signal).is_some() {
             out.rejected(at.place(), format!("`{signal}` is not read: only traces are, send `resourceSpans`"));
@@ -238,7 +244,7 @@ fn read_span(span: Json, emitter: &Emitter<'_>, at: &At, out: &mut Output) {
         end,
         status,
         status_message,
-        attributes: any_value::attributes(take(&mut fields, &["attributes"]), &|| at.place(), out),
+        attributes: any_value::attributes(take(&mut fields, &["attributes"]), &|| here.clone(), out),
         events: events(take(&mut fields, &["events"]), at, &here, out),
         links: links(take(&mut fields, &["links"]), at, &here, out),
         scope: emitter.scope.clone(),
@@ -331,7 +337,7 @@ fn events(written: Option<Json>, at: &At, here: &Place, out: &mut Output) -> Vec
         };
         let names = ["timeUnixNano", "time_unix_nano"];
         let at_time = take(&mut fields, &names).and_then(|written| timestamp(&written, &names, here, out));
-        let mut attributes = any_value::attributes(take(&mut fields, &["attributes"]), &|| at.place(), out);
+        let mut attributes = any_value::attributes(take(&mut fields, &["attributes"]), &|| here.clone(), out);
         keep_dropped(&mut attributes, &mut fields);
         events.push(SpanEvent { at: at_time, name: take_text(&mut fields, &["name"]).unwrap_or_default(), attributes });
     }
@@ -356,7 +362,7 @@ fn links(written: Option<Json>, at: &At, here: &Place, out: &mut Output) -> Vec<
             );
             continue;
         };
-        let mut attributes = any_value::attributes(take(&mut fields, &["attributes"]), &|| at.place(), out);
+        let mut attributes = any_value::attributes(take(&mut fields, &["attributes"]), &|| here.clone(), out);
         keep_dropped(&mut attributes, &mut fields);
         if let Some(state) = take_text(&mut fields, &["traceState", "trace_state"]) {
             attributes.insert("otel.trace_state".to_owned(), Json::from(state));

@@ -71,14 +71,15 @@ fn read_run(run: Json, line: Option<u64>, pointer: &str, identities: &mut Identi
     let trace_id = identities.of(TauBench.id(), &run);
     let Json::Object(mut run) = run else { return };
     let Some(Json::Array(messages)) = run.remove("traj") else { return };
-    let pointer = format!("{pointer}/traj");
+    let here = pointer;
+    let pointer = format!("{here}/traj");
     let turns = read_turns(messages, line, &pointer, out);
     let mut root = transcript::root(trace_id);
     root.facts.task = take_name(&mut run, &["task_id"]).map(TaskId::new);
     root.facts.trial = take_trial(&mut run);
     settle(&mut root, &run, &turns);
     if run.remove("reward").as_ref().is_some_and(|reward| number(reward).is_none()) {
-        out.note(place(line, pointer.as_str()), "the `reward` is not a number: whether the run succeeded is unknown");
+        out.note(place(line, here), "the `reward` is not a number: whether the run succeeded is unknown");
     }
     if let Some(Json::Object(info)) = run.remove("info") {
         root.attributes.extend(info.into_iter().map(|(name, value)| (format!("info.{name}"), value)));

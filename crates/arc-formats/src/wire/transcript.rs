@@ -132,10 +132,11 @@ impl Run {
         let rest = if is_tool { &turn.rest } else { &NOTHING };
         for part in &turn.message.parts {
             let Part::ToolResult { id, result } = part else { continue };
+            let is_error = if turn.failed.contains(id) { Some(true) } else { turn.is_error };
             if let Some(index) = answered(&self.pending, id.as_deref(), speaker) {
                 let asked = self.pending.remove(index).span;
                 if let Some(span) = self.below.get_mut(asked) {
-                    settle(span, result, turn.is_error, rest);
+                    settle(span, result, is_error, rest);
                 }
                 continue;
             }
@@ -143,10 +144,11 @@ impl Run {
             let name = speaker.unwrap_or("unknown");
             let mut span = self.next_span(SpanKind::Tool, name);
             span.tool = Some(ToolCall { id: id.clone(), name: name.to_owned(), arguments: None, result: None });
-            settle(&mut span, result, turn.is_error, rest);
+            settle(&mut span, result, is_error, rest);
             self.below.push(span);
         }
-        if !is_tool {
+        let only_results = turn.message.parts.iter().all(|part| matches!(part, Part::ToolResult { .. }));
+        if !(is_tool || only_results) {
             self.root.messages_in.push(turn.message.clone());
         }
         self.remember(turn.message);
