@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 
 import httpx
 import openai
@@ -475,3 +478,24 @@ def test_a_stream_that_outlives_its_run_is_still_recorded(client, tracer, sink):
     (call,) = sink.calls
     assert (call.parent, call.trace) == (sink.run.id, sink.run.trace)
     assert call.json("gen_ai.output.messages")[0]["parts"][0]["content"] == "Take an umbrella."
+
+
+def test_a_stream_nobody_ends_is_recorded_at_the_end_of_the_process(url, sink):
+    program = """
+import sys
+from openai import OpenAI
+from agent_eval.trace import trace_agent
+
+def agent(question):
+    messages = [{"role": "tool", "tool_call_id": "x", "content": "rain"}]
+    stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+    next(stream)
+    return stream
+
+client = OpenAI(base_url=sys.argv[1], api_key="x")
+kept = trace_agent(agent)("q")
+"""
+    environment = {**os.environ, "ARC_EVAL_ENDPOINT": sink.url}
+    subprocess.run([sys.executable, "-c", program, url], env=environment, check=True)
+    (call,) = sink.calls
+    assert call["arc_eval.stream_closed_early"] is True

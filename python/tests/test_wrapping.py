@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import contextlib
 import copy
 import functools
 import inspect
@@ -75,6 +76,11 @@ def calls_of(make):
     return lambda: make().run("q")
 
 
+PROTOCOLS = [
+    getattr(collections.abc, name)
+    for name in ("Iterable", "Iterator", "Awaitable", "AsyncIterable", "Sized", "Container", "Reversible", "Hashable")
+] + [contextlib.AbstractContextManager, contextlib.AbstractAsyncContextManager]
+
 WAYS = {
     "function": lambda tracer: tracer.trace_agent(plain_function)("q"),
     "partial": lambda tracer: tracer.trace_agent(functools.partial(plain_function, depth=2))("q"),
@@ -144,7 +150,7 @@ def test_a_traced_object_is_callable_or_iterable_exactly_if_the_object_is(tracer
     for kind in (Agent, CallableAgent, SlottedAgent, IterableAgent):
         agent, traced = kind(), tracer.trace_agent(kind())
         assert callable(traced) == callable(agent)
-        for protocol in (collections.abc.Iterable, collections.abc.Iterator, collections.abc.Awaitable):
+        for protocol in PROTOCOLS:
             assert isinstance(traced, protocol) == isinstance(agent, protocol), (kind, protocol)
     assert list(tracer.trace_agent(IterableAgent())) == [1, 2]
 

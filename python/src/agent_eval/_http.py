@@ -6,6 +6,7 @@ patched when the host imports it. Outside a run a patched ``send`` only looks at
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import wrapt
 
 from ._guard import attempt
-from ._model_call import Decode, ModelCall
+from ._model_call import ModelCall, end_open_calls
 from ._providers import recognise
 from ._run import current
 from ._span import Value
@@ -32,6 +33,7 @@ def install() -> None:
     if _installed:
         return
     _installed = True
+    atexit.register(end_open_calls)  # runs before the transport's, which was registered earlier
     for name in LIBRARIES:
         module = sys.modules.get(name)
         if module is not None:
@@ -116,7 +118,8 @@ def _respond(call: ModelCall, response: Any, kwargs: dict[str, Any]) -> None:
     if kwargs.get("stream") and not response.is_stream_consumed:
         encoding = response.headers.get("content-encoding", "identity")
         decode = None if encoding == "identity" else functools.partial(_decode, type(response), encoding)
-        response.stream = _Tee(response.stream, call, response.status_code, decode)
+        call.opened(response.status_code, decode)
+        response.stream = _Tee(response.stream, call)
     else:
         call.answered(response.status_code, response.content)
 
@@ -130,11 +133,9 @@ def _decode(response_type: Any, encoding: str, raw: bytes) -> bytes:
 class _Tee(_Proxy):  # type: ignore[misc]
     """A response body that shows what passes through it. To the library it is the body it stands for."""
 
-    def __init__(self, body: Any, call: ModelCall, status: int, decode: Decode | None) -> None:
+    def __init__(self, body: Any, call: ModelCall) -> None:
         super().__init__(body)
         self._self_call = call
-        self._self_status = status
-        self._self_decode = decode
 
     def __iter__(self) -> Iterator[bytes]:
         pieces = iter(self.__wrapped__)
@@ -187,4 +188,4 @@ class _Tee(_Proxy):  # type: ignore[misc]
         attempt(self._self_over, False)
 
     def _self_over(self, whole: bool, error: BaseException | None = None) -> None:
-        attempt(self._self_call.streamed, self._self_status, self._self_decode, whole, error)
+        attempt(self._self_call.streamed, whole, error)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _sse
+from ._guard import attempt
 from ._providers import Wire
 from ._providers._facts import Answer
 from ._run import Run
@@ -35,6 +36,16 @@ _USAGE = {
 Decode = Callable[[bytes], bytes]
 
 
+# Calls of this process whose streams are not over.
+open_calls: set[ModelCall] = set()
+
+
+def end_open_calls() -> None:
+    """Records what is known of the calls whose streams nobody ended; for the end of the process."""
+    for call in list(open_calls):
+        attempt(call.streamed, whole=False)
+
+
 class ModelCall:
     """One model call of a run while it is under way. Exactly one of the endings is recorded, the first."""
 
@@ -50,6 +61,7 @@ class ModelCall:
         self._cut = False
         self._ended = False
         self._status: int | None = None
+        self._decode: Decode | None = None
 
     def started(self) -> None:
         """Records the tool calls whose results the request carries, and takes its place in the order."""
@@ -72,6 +84,14 @@ class ModelCall:
             self._status = status
             self._record(content, self._run.trace.now_ns(), None)
 
+    def opened(self, status: int, decode: Decode | None) -> None:
+        """Expects the body in pieces; ``decode`` undoes its content encoding, if it has one."""
+        self._status = status
+        self._decode = decode
+        with self._run.trace.lock:
+            self._run.open_calls.add(self)
+        open_calls.add(self)
+
     def chunk(self, data: bytes) -> None:
         """Takes a piece of a streamed body."""
         if self._size + len(data) > MAX_BODY_BYTES:
@@ -80,11 +100,11 @@ class ModelCall:
         self._size += len(data)
         self._chunks.append((self._run.trace.now_ns(), data))
 
-    def streamed(self, status: int, decode: Decode | None, whole: bool, error: BaseException | None) -> None:
-        """Records a call whose stream is over: read to its end, closed early, or broken off by an error."""
+    def streamed(self, whole: bool, error: BaseException | None = None) -> None:
+        """Records a call whose stream is over: read to its end, left early, or broken off by an error."""
         if not self._end():
             return
-        self._status = status
+        decode = self._decode
         now = self._run.trace.now_ns()
         raw = b"".join(data for _, data in self._chunks)
         content = decode(raw) if decode is not None else raw
@@ -94,7 +114,9 @@ class ModelCall:
     def _end(self) -> bool:
         with self._run.trace.lock:
             first, self._ended = not self._ended, True
-            return first
+            self._run.open_calls.discard(self)
+        open_calls.discard(self)
+        return first
 
     def _record(
         self, content: bytes, now: int, error: BaseException | None, timed: bool = False, whole: bool = True

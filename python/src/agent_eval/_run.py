@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ._span import Event, SpanDict, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
 from ._tools import PendingCall, ToolResult, Transcript
@@ -54,6 +55,13 @@ class Trace:
         return next(self._sequence)
 
 
+class OpenCall(Protocol):
+    """A model call whose stream is not over."""
+
+    def streamed(self, whole: bool, error: BaseException | None = None) -> None:
+        """Records the call as it stands."""
+
+
 class Run:
     """One agent span while it is open. Methods may be called from any thread, and more than once."""
 
@@ -67,6 +75,7 @@ class Run:
         self.adoptable = False  # a block that waits for its agent's call
         self.held = False  # the block decides when the run ends
         self.ended = False
+        self.open_calls: set[OpenCall] = set()
         self._revision = 0
         self._end_ns: int | None = None
         self._status = "unset"
@@ -127,6 +136,9 @@ class Run:
             cancelled = isinstance(error, CANCELLATIONS) or type(error).__name__ in ("CancelledError", "Cancelled")
             self._attributes["error.type"] = type_name(type(error))
             self._events.append(exception_event(error, self.trace.now_ns(), with_content))
+            # A stream that is open while its run fails is not read any further.
+            for call in list(self.open_calls):
+                call.streamed(whole=False)
             if not cancelled:
                 self._status = "error"
                 self._status_message = exception_message(error) if with_content else ""

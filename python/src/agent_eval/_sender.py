@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import urllib.parse
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import http.client
 
 REQUEST_TIMEOUT_SECONDS = 10.0
 
@@ -48,6 +51,9 @@ class Sender:
     def _post(self, body: bytes) -> Reply:
         try:
             if self._connection is None:
+                # Here, on the background thread: it takes longer to import than all of this package.
+                import http.client
+
                 kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
                 self._connection = kind(self._host, self._port, timeout=REQUEST_TIMEOUT_SECONDS)
             self._connection.request("POST", self._path, body, self._headers)

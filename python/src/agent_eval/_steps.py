@@ -162,6 +162,8 @@ class _Resumable(_Stepwise):
 class TracedCoroutine(_Resumable):
     """A coroutine that is the rest of a run."""
 
+    __iter__: Any = None  # which a proxy of an old `wrapt` has
+
     def __await__(self) -> Iterator[Any]:
         return _Awaiting(self)
 
@@ -195,6 +197,8 @@ class TracedGenerator(_Resumable):
 
 class TracedAsyncGenerator(_Stepwise):
     """An asynchronous generator whose items are a run's output."""
+
+    __iter__: Any = None  # which a proxy of an old `wrapt` has
 
     def __aiter__(self) -> Any:
         return self

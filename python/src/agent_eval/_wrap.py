@@ -6,12 +6,11 @@ comes first, then the call itself; what a call returns that goes on afterwards i
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import copy
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -124,17 +123,22 @@ def _forward(name: str) -> Callable[..., Any]:
     return method
 
 
-_PROTOCOL_METHODS = ("__iter__", "__next__", "__await__", "__aiter__", "__anext__", "__aenter__", "__aexit__")
+_PROTOCOL_NAMES = (
+    "__iter__ __next__ __await__ __aiter__ __anext__ __enter__ __exit__ __aenter__ __aexit__ "
+    "__len__ __contains__ __getitem__ __setitem__ __delitem__ __reversed__"
+)
+_PROTOCOL_METHODS = frozenset(_PROTOCOL_NAMES.split())
 
 
 @functools.lru_cache(maxsize=256)
 def _object_type(kind: type) -> type[TracedObject]:
-    """Returns the stand-in's type for objects of a type: callable, iterable, awaitable exactly if they are."""
-    methods: dict[str, Any] = {
-        name: _forward(name)
-        for name in _PROTOCOL_METHODS
-        if _method_of(kind, name) is not None and not hasattr(_Proxy, name)
-    }
+    """Returns the stand-in's type for objects of a type: callable, iterable, sized and so on if they are."""
+    methods: dict[str, Any] = {}
+    for name in _PROTOCOL_METHODS:
+        if _method_of(kind, name) is None:
+            methods[name] = None  # the proxy may have it: this says that the object has not
+        elif not hasattr(_Proxy, name):
+            methods[name] = _forward(name)
     if _method_of(kind, "__call__") is not None:
         methods["__call__"] = _object_call
     return type("TracedObject", (TracedObject,), methods)
@@ -197,7 +201,7 @@ class _Call:
         stand_in = stand_in_of(result, Steps(self.recorder, None, run))
         if stand_in is not None:
             return stand_in
-        if isinstance(result, (asyncio.Future, concurrent.futures.Future)):
+        if _is_future(result):
             result.add_done_callback(functools.partial(attempt, _future_done, self.recorder, run))
         else:
             self.recorder.returned(run, result)
@@ -216,9 +220,17 @@ def _starts_later(wrapped: Any) -> bool:
     return isinstance(flags, int) and bool(flags & later)
 
 
+def _is_future(result: object) -> bool:
+    """Returns whether it is a future; those who made one have imported its module."""
+    modules = [sys.modules.get(name) for name in ("asyncio", "concurrent.futures")]
+    return any(module is not None and isinstance(result, module.Future) for module in modules)
+
+
 def _future_done(recorder: Recorder, run: Run, future: Any) -> None:
+    from concurrent.futures import CancelledError
+
     if future.cancelled():
-        run.failed(asyncio.CancelledError())
+        run.failed(CancelledError())
     elif future.exception() is not None:
         run.failed(future.exception())
     else:
