@@ -16,7 +16,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine, 1 a gate failed, 2 usage, 3 input unreadable, 4 internal.\n\
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 a gate failed, 2 usage, 3 input unreadable (a file, a server),\n\
+    4 internal.\n\
     Data goes to stdout, everything else to stderr. Settings can also be given in the environment\n\
     (ARC_EVAL_STORE, ARC_EVAL_PORT, …) or in arc-eval.toml.";
 

@@ -78,20 +78,22 @@ fn follow(server: &Server) -> Result<mpsc::Receiver<RunEvent>, Failure> {
     let (sender, receiver) = mpsc::channel();
     let (server, mut stream) = (server.clone(), Some(server.follow(None)?));
     thread::spawn(move || {
-        let (mut last, mut told) = (None, false);
+        let mut last = None;
         loop {
             for event in stream.into_iter().flatten().map_while(Result::ok) {
-                (last, told) = (Some(event.seq), false);
+                last = Some(event.seq);
                 if sender.send(event).is_err() {
                     return;
                 }
             }
-            if !told {
-                output::talk(&format!("the connection to {} ended; trying again every second", server.endpoint()));
-                told = true;
-            }
-            thread::sleep(RETRY);
-            stream = server.follow(last).ok();
+            output::talk(&format!("the connection to {} ended; trying again every second", server.endpoint()));
+            stream = loop {
+                thread::sleep(RETRY);
+                if let Ok(stream) = server.follow(last) {
+                    break Some(stream);
+                }
+            };
+            output::talk("connected again");
         }
     });
     Ok(receiver)

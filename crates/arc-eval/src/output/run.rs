@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use arc_app::RunDetail;
-use arc_model::{Cause, Cost, Finding, OutcomeSource, Run, Trace, sketch};
+use arc_model::{Cause, Cost, Finding, NanoUsd, OutcomeSource, Run, Trace, sketch};
 use serde::Serialize;
 
 use super::{data, json, number, plain, plain_line, runs, style};
@@ -38,11 +38,16 @@ pub(crate) fn print(detail: &RunDetail, full: bool, as_json: bool) -> Result<(),
 fn write_about(text: &mut String, run: &Run) -> std::fmt::Result {
     if let Cost::Unknown { why, at_least } = &run.cost {
         let why = plain_line(&why.to_string(), 120);
-        writeln!(text, "cost unknown: {why}; at least {}", number::dollars(*at_least))?;
+        let known = if *at_least == NanoUsd::ZERO {
+            String::new()
+        } else {
+            format!("; at least {}", number::dollars(*at_least))
+        };
+        writeln!(text, "cost unknown: {why}{known}")?;
     }
-    if let Some(claim) = run.outcome.claims.first() {
+    if let (Some(source), Some(claim)) = (run.outcome.source, run.outcome.claims.first()) {
         let reason = claim.reason.as_deref().map(|reason| format!(": {}", plain_line(reason, 200))).unwrap_or_default();
-        writeln!(text, "outcome {}{reason}", said_by(claim.source))?;
+        writeln!(text, "outcome {}{reason}", said_by(source))?;
     }
     if let Some(error) = &run.error {
         writeln!(text, "ended by: {}", plain_line(error, 400))?;
