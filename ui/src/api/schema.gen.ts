@@ -117,7 +117,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Describes the API as an OpenAPI document. */
+        /** Describes the API as a document. */
         get: operations["get_openapi"];
         put?: never;
         post?: never;

@@ -27,8 +27,9 @@ export function CostFigures({ cost }: { cost: Report["cost"] }) {
       )}
       {cost.projected_month && (
         <p className={css.note}>
-          {formatUsd(cost.projected_month.amount)} a month at {formatPace(cost.projected_month.runs_per_day)} runs a
-          day, observed for {formatPace(cost.projected_month.days_observed)} d
+          {formatUsd(cost.projected_month.amount)} a month at {formatPace(cost.projected_month.runs_per_day)}{" "}
+          {cost.projected_month.runs_per_day === 1 ? "run" : "runs"} a day, observed for{" "}
+          {formatPace(cost.projected_month.days_observed)} d
         </p>
       )}
     </>

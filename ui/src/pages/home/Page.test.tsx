@@ -92,7 +92,7 @@ test("an agent whose outcomes nobody knows has no rate and no grade", async () =
   renderApp("/", { [reportAt]: report });
   const region = await card();
   expect(region.textContent).toContain("Reliabilityunknown");
-  expect(region.textContent).toContain("Nobody has said whether any of the 7 runs succeeded");
+  expect(region.textContent).toContain("Nobody has said whether any of its 7 runs succeeded");
   expect(region.textContent).toContain("no run says which task it tries");
   expect(region.textContent).not.toMatch(/0\.0%|grade/);
 });

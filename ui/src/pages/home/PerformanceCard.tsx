@@ -148,7 +148,8 @@ export function basis({ reliability }: Report): string {
   const { success, tasks, unknown_outcomes: unknown } = reliability;
   const parts = [];
   if (success.n === 0) {
-    parts.push(`Nobody has said whether any of the ${plural(reliability.runs, "run")} succeeded`);
+    const which = reliability.runs === 1 ? "its only run" : `any of its ${formatCount(reliability.runs)} runs`;
+    parts.push(`Nobody has said whether ${which} succeeded`);
   } else {
     parts.push(
       `${formatCount(success.successes)} of n = ${formatCount(success.n)} runs succeeded${tasks.count > 0 ? `, over ${plural(tasks.count, "task")}` : ""}`,

@@ -9,6 +9,7 @@ import { describeCost, formatUsdExact } from "../../format/money.ts";
 import { formatCount, plural } from "../../format/rate.ts";
 import { formatDuration, formatTime } from "../../format/time.ts";
 import { detectionWord, fieldWord, shortId, sourceWord, terminationWord } from "../../format/words.ts";
+import { errorText } from "./errorText.ts";
 import css from "./RunHeader.module.css";
 import { firstFailing, type SpanTree } from "./tree.ts";
 
@@ -41,7 +42,7 @@ export function RunHeader({ run, tree, onSelect }: Props) {
         <div className={css.banner} role="note" aria-label="Error">
           <Warning />
           <p className={css.error} title={run.error ?? undefined}>
-            {run.error ?? failingMessage(failing?.span.status)}
+            {run.error ?? (failing && errorText(failing.span))}
           </p>
           {failing && (
             <Button size="compact-xs" variant="default" onClick={() => onSelect(failing.span.span_id)}>
@@ -54,10 +55,7 @@ export function RunHeader({ run, tree, onSelect }: Props) {
   );
 }
 
-function failingMessage(status: NonNullable<SpanTree["ordered"][number]["span"]["status"]> | undefined): string {
-  if (status?.code !== "error") return "";
-  return [status.kind, status.message].filter(Boolean).join(": ") || "A span failed without a message";
-}
+const REASON_CHARS = 160;
 
 /** Who says so and why. */
 export function outcomeReason(run: Run): string {
@@ -66,7 +64,9 @@ export function outcomeReason(run: Run): string {
   if (run.outcome.verdict === "unknown" || !claim) {
     parts.push(run.is_running ? "not all of its spans have ended" : "nobody has said whether it succeeded");
   } else {
-    const reason = claim.reason ? `: ${claim.reason}` : "";
+    // The banner shows an error in full; here its first line is enough.
+    const [line = ""] = (claim.reason ?? "").trim().split("\n");
+    const reason = line && claim.reason !== run.error ? `: ${line.slice(0, REASON_CHARS)}` : "";
     const score = claim.score == null ? "" : ` (score ${claim.score})`;
     parts.push(`says ${sourceWord[claim.source] ?? claim.source}${reason}${score}`);
     const others = run.outcome.claims.length - 1;
@@ -98,7 +98,7 @@ function RunFacts({ run }: { run: Run }) {
         value={`${plural(run.span_count, "span")}, ${formatCount(run.llm_calls)} model, ${formatCount(run.tool_calls)} tool`}
         hint={toolHint(run)}
       />
-      <Fact name="Version" value={run.agent.version ?? undefined} />
+      {run.agent.version && <Fact name="Version" value={run.agent.version} />}
       <Fact name="Framework" value={<Detected detection={run.framework} />} />
       <Fact name="Domain" value={<Detected detection={run.domain} />} />
       {run.task != null && (

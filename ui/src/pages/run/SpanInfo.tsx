@@ -8,12 +8,14 @@ import { JsonBlock, PayloadBlock, TextBlock } from "../../components/TextBlock.t
 import { formatUsdExact } from "../../format/money.ts";
 import { formatCount } from "../../format/rate.ts";
 import { formatDuration, formatTime, UNKNOWN } from "../../format/time.ts";
+import { errorText } from "./errorText.ts";
 import css from "./SpanInfo.module.css";
 import type { SpanNode } from "./tree.ts";
 import { durationOf } from "./waterfall.ts";
 
 export function SpanInfo({ node, evidence }: { node: SpanNode; evidence: Evidence | undefined }) {
   const { span } = node;
+  const error = errorText(span);
   const cited = (...fields: Evidence["field"][]) => evidence !== undefined && fields.includes(evidence.field);
   const words = (...fields: Evidence["field"][]) => (cited(...fields) ? evidence?.excerpt : undefined);
   const messagesIn = span.messages_in ?? [];
@@ -23,17 +25,16 @@ export function SpanInfo({ node, evidence }: { node: SpanNode; evidence: Evidenc
   const facts = Object.entries(span.facts ?? {});
   return (
     <>
-      {span.status?.code === "error" && (
+      {error !== undefined && (
         <Section title="Error" cited={cited("status")}>
           <div className={css.error}>
-            {span.status.kind && <strong>{span.status.kind}</strong>}
-            <TextBlock text={span.status.message || "no message"} excerpt={words("status")} />
+            <TextBlock text={error} excerpt={words("status")} />
           </div>
         </Section>
       )}
       <Section
         title="Figures"
-        cited={cited("name", "finish_reason", "termination") || (cited("status") && span.status?.code !== "error")}
+        cited={cited("name", "finish_reason", "termination") || (cited("status") && error === undefined)}
       >
         <Facts>
           {figures(node).map(([name, value]) => (
