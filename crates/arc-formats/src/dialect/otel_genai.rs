@@ -123,6 +123,7 @@ fn usage(attributes: Reader<'_>) -> Option<Usage> {
             "gen_ai.usage.cache_write_tokens",
             "gen_ai.usage.details.cache_write_tokens",
         ]),
+        cache_write_1h: attributes.count(&["gen_ai.usage.cache_creation.ephemeral_1h_input_tokens"]),
         reasoning: attributes.count(&[
             "gen_ai.usage.reasoning.output_tokens",
             "gen_ai.usage.reasoning_tokens",
