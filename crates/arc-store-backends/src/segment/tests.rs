@@ -228,3 +228,16 @@ fn damaged_segments_are_errors() {
     }
     assert!(errors > 250, "only {errors} of the damages were noticed");
 }
+
+#[test]
+fn a_list_that_is_based_on_itself_is_an_error() {
+    // A list at 0..4 that begins with the list at 0..4, and a record whose messages are that list.
+    let mut raw = vec![1, 1, 0, 4];
+    let record = br#"{"kind":"llm","name":"x","sequence":0,"status":{"code":"unset"},"messages_in":0}"#;
+    raw.extend([1, 1, 0, 4]);
+    raw.extend(record);
+    let mut shelf = Shelf::default();
+    shelf.segments.insert(1, (raw.len(), zstd::bulk::compress(&raw, 1).unwrap()));
+    let place = Place { segment: 1, offset: 4, length: u32::try_from(raw.len()).unwrap() - 4 };
+    assert!(matches!(shelf.load(&span(1), place), Err(StoreError::Corrupt { .. })));
+}

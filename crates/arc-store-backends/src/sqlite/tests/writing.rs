@@ -45,6 +45,16 @@ async fn a_job_that_fails_does_not_fail_its_neighbours() {
     assert_eq!(names, ["after".into(), "before".into()] as [ProjectId; 2]);
 }
 
+#[tokio::test]
+async fn a_job_holds_the_write_lock_from_its_beginning() {
+    let folder = Folder::new();
+    let store = open(&folder.file("arc.db"));
+    let other = rusqlite::Connection::open(folder.file("arc.db")).unwrap();
+    other.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let refused = store.writer.write(move |_| Ok(other.execute_batch("BEGIN IMMEDIATE").is_err()));
+    assert!(refused.await.unwrap(), "another program could write between two steps of a job");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_programs_write_to_one_file() {
     let folder = Folder::new();
