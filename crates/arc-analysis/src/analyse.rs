@@ -147,7 +147,7 @@ fn error(trace: &Trace, termination: Option<Termination>, verdict: Verdict) -> O
     let ended_badly = termination.is_some_and(Termination::is_failure);
     let root = outcome::last_root(trace).filter(|_| ended_badly || verdict == Verdict::Failed)?;
     let message = failures::status_error(root)?;
-    Some(Evidence::new(root.span_id, Field::Status, &message).excerpt)
+    Some(Evidence::new(root.span_id, Field::Status, failures::headline(&message)).excerpt)
 }
 
 fn models(view: &View<'_>) -> Vec<String> {
@@ -172,25 +172,47 @@ fn by_leaf(findings: &[Finding]) -> Vec<LeafCount> {
 
 /// Returns what was asked: the input of the first root that has one, else the user's first words.
 fn input(trace: &Trace) -> Option<String> {
-    let mut roots =
-        trace.roots().filter_map(|root| first_user_text(&root.messages_in).or_else(|| text(root.input.as_ref())));
-    let of_root = roots.next();
-    of_root.or_else(|| {
-        trace.walk().find_map(|(_, span)| first_user_text(&span.messages_in).or_else(|| text(span.input.as_ref())))
-    })
+    let of = |span: &Span| first_user_text(&span.messages_in).or_else(|| shown(span.input.as_ref(), &ASKED));
+    let of_root = trace.roots().find_map(of);
+    of_root.or_else(|| trace.walk().find_map(|(_, span)| of(span)))
 }
 
 /// Returns what was answered: the output of the last root that has one, else the model's last words.
 fn output(trace: &Trace) -> Option<String> {
     let roots: Vec<&Span> = trace.roots().collect();
-    let mut of_roots =
-        roots.iter().rev().filter_map(|root| text(root.output.as_ref()).or_else(|| last_text(&root.messages_out)));
-    let of_root = of_roots.next();
+    let of = |span: &&Span| last_text(&span.messages_out).or_else(|| shown(span.output.as_ref(), &ANSWERED));
+    let of_root = roots.iter().rev().find_map(of);
     of_root.or_else(|| trace.leaf_llm_spans().filter_map(|span| last_text(&span.messages_out)).last())
 }
 
-fn text(payload: Option<&Payload>) -> Option<String> {
-    payload.filter(|payload| !payload.is_blank()).map(Payload::to_text)
+/// Fields in which frameworks put what was asked, and what was answered.
+const ASKED: [&str; 6] = ["input", "task", "question", "query", "prompt", "messages"];
+const ANSWERED: [&str; 6] = ["output", "answer", "final_answer", "response", "result", "messages"];
+
+/// Returns the text of a payload, or of the field in it that holds what people want to see.
+fn shown(payload: Option<&Payload>, fields: &[&str]) -> Option<String> {
+    let payload = payload.filter(|payload| !payload.is_blank())?;
+    let field = match payload {
+        Payload::Json(value) => fields.iter().find_map(|field| value.get(field)),
+        Payload::Text(_) => None,
+    };
+    let text = match field {
+        Some(Json::String(text)) if !text.trim().is_empty() => Some(text.clone()),
+        Some(Json::Array(messages)) => said_in(messages, fields == ASKED),
+        _ => None,
+    };
+    Some(text.unwrap_or_else(|| payload.to_text()))
+}
+
+/// Returns the text of the first or the last message of a serialised list.
+fn said_in(messages: &[Json], first: bool) -> Option<String> {
+    let mut texts = messages.iter().filter_map(|message| {
+        let fields = message.get("kwargs").or_else(|| message.get("data")).unwrap_or(message);
+        // A message can be a pair of role and text.
+        let text = fields.get("content").or_else(|| message.get(1))?.as_str()?;
+        (!text.trim().is_empty()).then(|| text.to_owned())
+    });
+    if first { texts.next() } else { texts.next_back() }
 }
 
 fn first_user_text(messages: &[Message]) -> Option<String> {

@@ -135,3 +135,19 @@ fn previews_are_one_line_and_cut() {
     assert_eq!(input.chars().count(), PREVIEW_CHARS + 1);
     assert_eq!(run.output_preview.as_deref(), Some("yes"));
 }
+
+#[test]
+fn previews_show_the_text_in_what_frameworks_pass_around() {
+    let previews = |text: &str| {
+        let run = run(text);
+        (run.input_preview.unwrap_or_default(), run.output_preview.unwrap_or_default())
+    };
+    let pair = r#"
+workflow w {messages: [["user", "warm in Oslo?"]]} -> {messages: [{data: {content: "warm in Oslo?"}}, {data: {content: "No."}}, {data: {content: ""}}]}
+"#;
+    assert_eq!(previews(pair), ("warm in Oslo?".to_owned(), "No.".to_owned()));
+    let named = r#"agent a {max_steps: 3, task: "count"} -> {answer: "4", sure: true}"#;
+    assert_eq!(previews(named), ("count".to_owned(), "4".to_owned()));
+    let other = r"agent a {rows: 3} -> [1, 2]";
+    assert_eq!(previews(other), (r#"{"rows":3}"#.to_owned(), "[1,2]".to_owned()));
+}

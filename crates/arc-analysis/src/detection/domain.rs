@@ -1,16 +1,34 @@
-//! The domain an agent works in, by the words of its tools, instructions and users.
+//! The domain an agent works in, by the words of its names, instructions and users.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arc_catalog::{Catalog, Domain};
-use arc_model::{Detection, Field, Message, Payload, Role, Span, Trace};
+use arc_model::{Detection, Field, Json, Part, Payload, Role, Span, Trace};
 
 use super::{Sign, declared, settled};
 
-/// Names of tools are chosen for the domain; instructions describe it; users talk about anything.
-const IN_TOOLS: u32 = 3;
-const IN_INSTRUCTIONS: u32 = 2;
-const IN_USER_TEXTS: u32 = 1;
+/// Where a word stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Names,
+    Instructions,
+    UserTexts,
+}
+
+impl Source {
+    const ALL: [Self; 3] = [Self::Names, Self::Instructions, Self::UserTexts];
+
+    /// Names are chosen for the domain; instructions describe it, with examples from elsewhere; what
+    /// users ask for belongs to it, what else they talk about does not.
+    const fn factor(self) -> u32 {
+        match self {
+            Self::Names => 3,
+            Self::Instructions | Self::UserTexts => 2,
+        }
+    }
+}
+
+const SERVICE: &str = "service.name";
 
 /// Less than this is chance: a handful of words used everywhere.
 const LEAST_WEIGHT: u32 = 10;
@@ -23,14 +41,14 @@ const MOST_TEXTS: usize = 200;
 
 /// Returns the domain of a run: what it declares, else the one whose words it uses.
 ///
-/// A word counts once for each place it can stand in (tools, instructions, users' texts), however
+/// A word counts once for each sort of place it can stand in (names, instructions, users' texts), however
 /// often it stands there. Confidence is the winner's share of the weight of all domains.
 pub fn domain(trace: &Trace, catalog: &Catalog) -> Detection {
     let known = |name: &str| catalog.domain(name).map_or_else(|| name.to_owned(), |domain| domain.id.clone());
     if let Some(declared) = declared(trace, "domain", |facts| facts.domain.as_deref(), known) {
         return declared;
     }
-    let places = [tools(trace), instructions(trace), user_texts(trace)];
+    let places = [names(trace), said(trace, &Role::System, Source::Instructions), user_texts(trace)];
     let words: Vec<(&Place<'_>, Words)> =
         places.iter().flatten().map(|place| (place, Words::of(&place.text))).collect();
     let mut found: Vec<(&Domain, u32, Vec<Sign>)> = Vec::new();
@@ -49,34 +67,34 @@ pub fn domain(trace: &Trace, catalog: &Catalog) -> Detection {
     }
 }
 
-/// Text at a span, and how much a domain's word in it weighs.
+/// A text at a span.
 struct Place<'a> {
     span: &'a Span,
     field: Field,
-    factor: u32,
+    source: Source,
     text: String,
 }
 
-fn tools(trace: &Trace) -> Vec<Place<'_>> {
+/// The names of tools and of the agent.
+fn names(trace: &Trace) -> Vec<Place<'_>> {
     let mut names: BTreeMap<&str, Place<'_>> = BTreeMap::new();
     for span in trace.spans() {
         let called = span.tool.iter().map(|call| (call.name.as_str(), Field::Name));
         let offered = span.tools_offered.iter().map(|tool| (tool.name.as_str(), Field::ToolsOffered));
-        for (name, field) in called.chain(offered) {
-            let place = || Place { span, field, factor: IN_TOOLS, text: words_of_name(name) };
+        let agent = span.facts.agent.iter().map(|agent| (agent.as_str(), Field::Name));
+        let service = span.resource.get(SERVICE).and_then(Json::as_str);
+        let service = service.map(|name| (name, Field::Attribute(SERVICE.to_owned())));
+        for (name, field) in called.chain(offered).chain(agent).chain(service) {
+            let place = || Place { span, field, source: Source::Names, text: words_of_name(name) };
             names.entry(name).or_insert_with(place);
         }
     }
     names.into_values().take(MOST_TEXTS).collect()
 }
 
-fn instructions(trace: &Trace) -> Vec<Place<'_>> {
-    said(trace, &Role::System, IN_INSTRUCTIONS)
-}
-
 /// What users say; where there are no messages, the input of the roots.
 fn user_texts(trace: &Trace) -> Vec<Place<'_>> {
-    let said = said(trace, &Role::User, IN_USER_TEXTS);
+    let said = said(trace, &Role::User, Source::UserTexts);
     if !said.is_empty() {
         return said;
     }
@@ -86,29 +104,35 @@ fn user_texts(trace: &Trace) -> Vec<Place<'_>> {
             Payload::Text(text) => cut(text),
             Payload::Json(value) => cut(&value.to_string()),
         };
-        Place { span, field: Field::Input, factor: IN_USER_TEXTS, text }
+        Place { span, field: Field::Input, source: Source::UserTexts, text }
     });
     places.take(MOST_TEXTS).collect()
 }
 
-fn said<'a>(trace: &'a Trace, role: &Role, factor: u32) -> Vec<Place<'a>> {
-    let mut texts: BTreeMap<String, Place<'a>> = BTreeMap::new();
+fn said<'a>(trace: &'a Trace, role: &Role, source: Source) -> Vec<Place<'a>> {
+    let mut places = Vec::new();
+    // What was sent is sent again with every call, at the same place; it is read once. Two texts of
+    // one length at one place are taken for the same: comparing all of them costs too much.
+    let mut seen: BTreeSet<(usize, usize)> = BTreeSet::new();
     for span in trace.spans() {
-        // What was sent is sent again with every call; only what is new since the call before is read.
-        for message in span.messages_in.iter().filter(|message| message.role == *role) {
-            if texts.len() >= MOST_TEXTS {
-                break;
+        for (position, message) in span.messages_in.iter().enumerate().filter(|(_, message)| message.role == *role) {
+            let length = message.parts.iter().map(text_length).sum();
+            if length > 0 && seen.insert((position, length)) {
+                places.push(Place { span, field: Field::Input, source, text: cut(&message.joined_text()) });
             }
-            let text = cut(&Message::joined_text(message));
-            texts.entry(text).or_insert_with_key(|text| Place {
-                span,
-                field: Field::Input,
-                factor,
-                text: text.clone(),
-            });
+            if places.len() >= MOST_TEXTS {
+                return places;
+            }
         }
     }
-    texts.into_values().collect()
+    places
+}
+
+fn text_length(part: &Part) -> usize {
+    match part {
+        Part::Text { text } => text.len(),
+        _ => 0,
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -157,11 +181,11 @@ impl Words {
 fn signs(domain: &Domain, places: &[(&Place<'_>, Words)]) -> Vec<Sign> {
     let mut signs = Vec::new();
     for (term, weight) in &domain.terms {
-        for factor in [IN_TOOLS, IN_INSTRUCTIONS, IN_USER_TEXTS] {
-            let mut of_kind = places.iter().filter(|(place, _)| place.factor == factor);
+        for source in Source::ALL {
+            let mut of_kind = places.iter().filter(|(place, _)| place.source == source);
             if let Some((place, _)) = of_kind.find(|(_, words)| words.has(term)) {
                 let sign = Sign {
-                    weight: weight * factor,
+                    weight: weight * source.factor(),
                     span: place.span.span_id,
                     field: place.field.clone(),
                     excerpt: around(&place.text, term),

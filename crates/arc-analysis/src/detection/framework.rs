@@ -1,6 +1,9 @@
 //! The framework an agent is built with, by what its spans carry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use arc_catalog::{Catalog, Framework, Level};
 use arc_model::{Attributes, Detection, Field, Json, Payload, Span, Trace};
@@ -58,8 +61,9 @@ fn signs<'a>(trace: &Trace, frameworks: &'a [Framework]) -> BTreeMap<&'a str, Ve
     for span in trace.spans() {
         // Thousands of spans share a few scopes; each is looked up once.
         let new_scope = span.scope.as_ref().is_some_and(|scope| scopes.insert(&scope.name));
+        let objects = objects(span);
         for framework in frameworks {
-            for (pattern, sign) in signs_at(span, framework, new_scope) {
+            for (pattern, sign) in signs_at(span, &objects, framework, new_scope) {
                 if seen.insert((&framework.id, pattern)) {
                     signs.entry(&framework.id).or_default().push(sign);
                 }
@@ -69,7 +73,12 @@ fn signs<'a>(trace: &Trace, frameworks: &'a [Framework]) -> BTreeMap<&'a str, Ve
     signs
 }
 
-fn signs_at<'a>(span: &Span, framework: &'a Framework, with_scope: bool) -> Vec<(&'a str, Sign)> {
+fn signs_at<'a>(
+    span: &Span,
+    objects: &[(Field, Cow<'_, Json>)],
+    framework: &'a Framework,
+    with_scope: bool,
+) -> Vec<(&'a str, Sign)> {
     let mut found = Vec::new();
     let mut add = |pattern: &'a str, weight: u32, field: Field, excerpt: &str| {
         found.push((pattern, Sign { weight, span: span.span_id, field, excerpt: excerpt.to_owned() }));
@@ -101,15 +110,30 @@ fn signs_at<'a>(span: &Span, framework: &'a Framework, with_scope: bool) -> Vec<
         add(pattern, BY_NAME, Field::Name, &span.name);
     }
     for shape in &framework.shapes {
-        let shows =
-            |payload: &Option<Payload>| matches!(payload, Some(Payload::Json(value)) if has_shape(value, shape, 0));
-        let field = if shows(&span.input) { Some(Field::Input) } else { shows(&span.output).then_some(Field::Output) };
-        if let (Some(field), Some(first)) = (field, shape.first()) {
-            add(first, BY_SHAPE, field, &shape.join(", "));
+        let shown = objects.iter().find(|(_, value)| has_shape(value, shape, 0));
+        if let (Some((field, _)), Some(first)) = (shown, shape.first()) {
+            add(first, BY_SHAPE, field.clone(), &shape.join(", "));
         }
     }
     found
 }
+
+/// Returns the structured values of a span in which a framework's own objects can stand.
+fn objects(span: &Span) -> Vec<(Field, Cow<'_, Json>)> {
+    let payloads = [(Field::Input, &span.input), (Field::Output, &span.output)];
+    let of_payloads = payloads.into_iter().filter_map(|(field, payload)| match payload {
+        Some(Payload::Json(value)) => Some((field, Cow::Borrowed(value))),
+        _ => None,
+    });
+    // What a framework says about a step beside its input and output, often as JSON in a text.
+    let metadata = span.attributes.get(METADATA).and_then(|value| match value {
+        Json::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+        value => Some(Cow::Borrowed(value)),
+    });
+    of_payloads.chain(metadata.map(|value| (Field::Attribute(METADATA.to_owned()), value))).collect()
+}
+
+const METADATA: &str = "metadata";
 
 /// A scope is of a framework when it is its name, or continues it with a separator.
 fn is_scope(scope: &str, pattern: &str) -> bool {

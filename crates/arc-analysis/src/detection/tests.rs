@@ -71,6 +71,8 @@ fn two_frameworks_side_by_side_are_no_clear_case() {
 fn objects_of_a_framework_are_known_by_their_fields() {
     let text = r#"step a {messages: [{additional_kwargs: {}, content: "hi", response_metadata: {}}]}"#;
     assert_eq!(framework_of(text).id.as_deref(), Some("langchain"));
+    let metadata = r#"step a scope=openinference.instrumentation.langchain attributes={metadata: "{\"langgraph_step\": 1, \"langgraph_node\": \"agent\"}"}"#;
+    assert_eq!(framework_of(metadata).to_string(), "langgraph (100 %)");
 }
 
 #[test]
@@ -84,6 +86,15 @@ llm m offers=[search_direct_flight, bookReservation, list_all_airports]
     assert_eq!(found.id.as_deref(), Some("travel"));
     assert!(found.confidence.unwrap() > 0.5, "{found}");
     assert!(found.evidence.iter().any(|evidence| evidence.excerpt.contains("airports")));
+}
+
+#[test]
+fn the_name_of_an_agent_counts_as_much_as_those_of_its_tools() {
+    assert_eq!(domain_of("agent a agent=flight-desk\n  tool hotels {}").id.as_deref(), Some("travel"));
+    assert_eq!(
+        domain_of("agent a resource={service.name: \"flight-desk\"}\n  tool hotels {}").id.as_deref(),
+        Some("travel")
+    );
 }
 
 #[test]

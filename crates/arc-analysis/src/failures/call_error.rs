@@ -2,7 +2,12 @@
 
 use arc_model::{Evidence, Field, Json, Payload, Span, Status};
 
-use super::Call;
+use serde_json::Map;
+
+use super::{
+    Call,
+    result::{self, Content},
+};
 
 /// What shows that a call failed.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,20 +50,40 @@ pub(crate) fn status_error(span: &Span) -> Option<String> {
 
 /// Returns the error that a result states at its very beginning or in a field made for it.
 fn stated_error(result: &Payload) -> Option<String> {
-    match result {
-        Payload::Text(text) | Payload::Json(Json::String(text)) => states_error(text).then(|| text.clone()),
-        Payload::Json(Json::Object(fields)) => {
-            let flag = |name: &str| fields.get(name).and_then(Json::as_bool) == Some(true);
-            let flagged = flag("is_error") || flag("isError");
-            let failed = fields.get("status").and_then(Json::as_str).is_some_and(|status| status == "error");
-            let error = fields.get("error").filter(|error| says_something(error));
+    let content = result::content(result);
+    let in_envelope = match result {
+        Payload::Json(value) => result::message(value).is_some_and(says_failed),
+        Payload::Text(_) => false,
+    };
+    match content {
+        Content::Text(text) => (in_envelope || states_error(text)).then(|| text.to_owned()),
+        Content::Json(value) => {
+            let fields = value.as_object();
+            let error = fields.and_then(|fields| fields.get("error")).filter(|error| says_something(error));
             match error {
                 Some(Json::String(text)) => Some(text.clone()),
                 Some(error) => Some(error.to_string()),
-                None => (flagged || failed).then(|| result.to_text()),
+                None => (in_envelope || fields.is_some_and(says_failed)).then(|| value.to_string()),
             }
         }
-        Payload::Json(_) => None,
+    }
+}
+
+/// Returns whether an object says of itself that it is an error.
+fn says_failed(fields: &Map<String, Json>) -> bool {
+    let flag = |name: &str| fields.get(name).and_then(Json::as_bool) == Some(true);
+    flag("is_error") || flag("isError") || fields.get("status").is_some_and(|status| status == "error")
+}
+
+/// Returns the first line of an error, without the traceback that some emitters put behind it.
+pub(crate) fn headline(message: &str) -> &str {
+    const TRACEBACK: &str = "Traceback (most recent call last):";
+    let message = message.trim();
+    match message.split_once(TRACEBACK) {
+        // Only a traceback: its last line names the exception.
+        Some(("", trace)) => trace.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(message).trim(),
+        Some((before, _)) => before.lines().next().unwrap_or_default().trim(),
+        None => message.lines().next().unwrap_or_default().trim(),
     }
 }
 

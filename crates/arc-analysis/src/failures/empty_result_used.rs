@@ -1,6 +1,8 @@
-use arc_model::{Evidence, Field, Json, Message, Part, Payload, Span, SpanKind};
+use std::collections::BTreeMap;
 
-use super::{Call, Detector, Sighting, View};
+use arc_model::{Evidence, Field, Json, Part, Payload, Span, SpanKind};
+
+use super::{Call, Detector, Sighting, View, result};
 
 /// # What
 /// A search or a tool came back with nothing (`[]`, `{}`, `{"results": []}`), and the next step used
@@ -17,7 +19,8 @@ use super::{Call, Detector, Sighting, View};
 /// ```
 ///
 /// # When it is wrong
-/// "There is none" can be the right answer, and then it is right to stop. Tools that return an empty
+/// "There is none" can be the right answer, and then it is right to stop. Only the last turn is
+/// looked at: in a conversation that goes on, the data may yet come. Tools that return an empty
 /// text or `null` are passed over: for most of them that means "done". So are tools that were asked
 /// before, in other words: the agent did try.
 pub(super) struct EmptyResultUsed;
@@ -39,15 +42,10 @@ impl Detector for EmptyResultUsed {
     }
 }
 
-/// Returns whether a payload is a list or an object with nothing in it.
-fn is_empty_data(payload: &Payload) -> bool {
-    matches!(payload, Payload::Json(Json::Array(_) | Json::Object(_))) && payload.is_blank()
-}
-
 fn came_back_empty(view: &View<'_>, index: usize, call: &Call<'_>) -> bool {
-    let Some(result) = call.result else { return false };
+    let Some(content) = call.result.map(result::content) else { return false };
     let is_search = call.span.kind == SpanKind::Retrieval;
-    view.error(index).is_none() && (is_empty_data(result) || (is_search && result.is_blank()))
+    view.error(index).is_none() && (content.is_empty_data() || (is_search && content.is_blank()))
 }
 
 fn result_evidence(call: &Call<'_>, result: &Payload) -> Evidence {
@@ -81,7 +79,8 @@ fn passed_to_steps(view: &View<'_>) -> Vec<Sighting> {
         for pair in children.windows(2) {
             let [step, next] = pair else { continue };
             let (Some(output), Some(input)) = (&step.output, &next.input) else { continue };
-            let passes = !step.status.is_error() && is_empty_data(output) && is_empty_data(input);
+            let passes = !step.status.is_error()
+                && [output, input].iter().all(|payload| result::content(payload).is_empty_data());
             if is_step(step) && is_step(next) && passes {
                 sightings.push(Sighting {
                     title: format!("{} returned nothing, and {} went on with it", step.name, next.name),
@@ -94,40 +93,59 @@ fn passed_to_steps(view: &View<'_>) -> Vec<Sighting> {
     sightings
 }
 
-/// The last calls of the run came back empty, and the model's last words followed right after them.
-fn answered_from(view: &View<'_>) -> Option<Sighting> {
-    let (index, call) = view.calls().iter().enumerate().next_back()?;
-    let result = call.result.filter(|_| came_back_empty(view, index, call))?;
-    let shown = view.order(call.shown_by.span_id);
+/// Calls of the last turn came back empty, and the model's last words followed right after them.
+fn answered_from(view: &View<'_>) -> Vec<Sighting> {
+    let calls: Vec<(usize, &Call<'_>)> =
+        view.calls().iter().enumerate().filter(|(_, call)| !is_answer(call.name)).collect();
+    let Some((_, last)) = calls.last() else { return Vec::new() };
+    let shown = view.order(last.shown_by.span_id);
     // Where the result shows only in what a model was sent, that model is the one that answers.
     let mut after = view.models().iter().filter(|model| {
         let order = view.order(model.span_id);
-        order > shown || (order == shown && !call.has_own_span())
+        order > shown || (order == shown && !last.has_own_span())
     });
-    let answer = after.next().filter(|answer| says_something(answer))?;
-    let asked = view.order(call.span.span_id);
-    let turn_began = view.models().iter().map(|model| view.order(model.span_id)).filter(|order| *order < asked).max();
-    let mut earlier = view.calls().iter().enumerate().take(index);
-    let other_attempt = earlier.any(|(index, earlier)| {
-        let same_turn = Some(view.order(earlier.span.span_id)) >= turn_began;
-        earlier.name == call.name || (same_turn && !came_back_empty(view, index, earlier))
-    });
-    if other_attempt || after.next().is_some() {
-        return None;
+    let Some((span, words)) = after.next().and_then(|model| Some((model, answer(model)?))) else { return Vec::new() };
+    if after.next().is_some() {
+        return Vec::new();
     }
-    let text = answer.messages_out.last().map(Message::joined_text).unwrap_or_default();
-    Some(Sighting {
-        title: format!("{} returned nothing, and the answer followed without another attempt", call.name),
-        first: result_evidence(call, result),
-        more: vec![Evidence::new(answer.span_id, Field::Output, &text)],
-    })
+    let asked = view.order(last.span.span_id);
+    let turn_began = view.models().iter().map(|model| view.order(model.span_id)).filter(|order| *order < asked).max();
+    let in_last_turn = |call: &Call<'_>| Some(view.order(call.span.span_id)) >= turn_began;
+    let mut attempts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, call) in &calls {
+        *attempts.entry(call.name).or_default() += 1;
+    }
+    let empty = calls.iter().filter(|(index, call)| {
+        in_last_turn(call) && came_back_empty(view, *index, call) && attempts.get(call.name) == Some(&1)
+    });
+    let sightings = empty.filter_map(|(_, call)| {
+        Some(Sighting {
+            title: format!("{} returned nothing, and the answer followed without another attempt", call.name),
+            first: result_evidence(call, call.result?),
+            more: vec![Evidence::new(span.span_id, Field::Output, &words)],
+        })
+    });
+    sightings.collect()
 }
 
-/// Returns whether a model call answered in words and asked for nothing.
-fn says_something(span: &Span) -> bool {
-    let parts = || span.messages_out.iter().flat_map(|message| &message.parts);
-    parts().any(|part| matches!(part, Part::Text { text } if !text.trim().is_empty()))
-        && !parts().any(|part| matches!(part, Part::ToolCall { .. }))
+/// Returns whether a tool is none, but the way in which a framework has the model answer.
+fn is_answer(tool: &str) -> bool {
+    // smolagents and Pydantic AI.
+    matches!(tool, "final_answer" | "final_result")
+}
+
+/// Returns the words of a model call that answered and asked for nothing more.
+fn answer(model: &Span) -> Option<String> {
+    let mut words = Vec::new();
+    for part in model.messages_out.iter().flat_map(|message| &message.parts) {
+        match part {
+            Part::Text { text } if !text.trim().is_empty() => words.push(text.clone()),
+            Part::ToolCall { name, arguments, .. } if is_answer(name) => words.push(arguments.to_text()),
+            Part::ToolCall { .. } => return None,
+            _ => {}
+        }
+    }
+    (!words.is_empty()).then(|| words.join("\n"))
 }
 
 #[cfg(test)]
@@ -226,15 +244,43 @@ llm m -> "30 days."
     }
 
     #[test]
-    fn data_found_in_the_same_turn_is_something_to_answer_from() {
+    fn what_another_tool_found_in_the_same_turn_does_not_fill_the_gap() {
         check(
             LEAF,
             r#"
-llm m -> a{q: 1} b{q: 1}
-tool a {q: 1} -> ["found"]
-tool b {q: 1} -> []
-llm m -> "Found it."
+llm m -> weather{city: "Oslo"} hotels{city: "Oslo"}
+tool weather {city: "Oslo"} -> "rain"
+tool hotels {city: "Oslo"} -> {data: {content: "[]", tool_call_id: "2"}}
+llm m -> final_answer{answer: "Fjordview has rooms."}
+tool final_answer {answer: "Fjordview has rooms."} -> "Fjordview has rooms."
 "#,
+            expect![[r#"
+                medium hotels returned nothing, and the answer followed without another attempt
+                  span 3 tool_result `{"data":{"content":"[]","tool_call_id":"2"}}`
+                  span 4 output `{"answer":"Fjordview has rooms."}`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_the_same_tool_found_otherwise_does() {
+        check(
+            LEAF,
+            r#"
+llm m -> find{q: "a"} find{q: "b"}
+tool find {q: "a"} -> ["found"]
+tool find {q: "b"} -> []
+llm m -> "Found a."
+"#,
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn a_conversation_that_goes_on_may_yet_get_the_data() {
+        check(
+            LEAF,
+            "llm m -> find{q: 1}\ntool find {q: 1} -> []\nllm m -> \"None. Where else?\"\nllm m -> \"Bye.\"",
             expect![""],
         );
     }

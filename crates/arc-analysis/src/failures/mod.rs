@@ -14,6 +14,7 @@ use arc_model::{Evidence, Finding, SpanId, Trace};
 mod call;
 mod call_error;
 mod cause;
+mod result;
 mod schema;
 #[cfg(test)]
 mod testing;
@@ -31,8 +32,8 @@ mod tool_not_offered;
 mod unhandled_exception;
 
 pub use call::{Call, Request};
-pub(crate) use call_error::status_error;
 pub use call_error::{CallError, error_of};
+pub(crate) use call_error::{headline, status_error};
 pub use view::View;
 
 /// Finds failures of one leaf.

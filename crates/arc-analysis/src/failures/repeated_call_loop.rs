@@ -1,6 +1,6 @@
 use arc_model::{Evidence, Field};
 
-use super::{Call, Detector, Sighting, View, call};
+use super::{Call, Detector, Sighting, View, call, result};
 
 /// Fewer identical calls in a row are no loop: a second attempt is often right.
 const FEWEST: usize = 3;
@@ -48,9 +48,9 @@ fn is_repeated(view: &View<'_>, (a, first): (usize, &Call<'_>), (b, second): (us
         && match (view.error(a), view.error(b)) {
             (Some(one), Some(other)) => one.message == other.message,
             (None, None) => {
-                let says_something = first.result.is_some_and(|result| !result.is_blank());
+                let (one, other) = (first.result.map(result::content), second.result.map(result::content));
                 let has_arguments = first.arguments.is_some_and(|arguments| !arguments.is_blank());
-                says_something && has_arguments && first.result == second.result
+                one.is_some_and(|result| !result.is_blank()) && has_arguments && one == other
             }
             _ => false,
         }

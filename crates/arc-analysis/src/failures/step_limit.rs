@@ -109,7 +109,10 @@ fn used_up(view: &View<'_>) -> Option<Sighting> {
         last.messages_out.iter().flat_map(|message| &message.parts).any(|part| matches!(part, Part::ToolCall { .. }));
     let (_, request) = open.filter(|_| reached && asks)?;
     Some(Sighting {
-        title: format!("the run ended after {} of {limit} steps with a call still open", own.len()),
+        title: format!(
+            "the run ended with a call still open after {} model calls; its limit is {limit} steps",
+            own.len()
+        ),
         first: Evidence::new(
             last.span_id,
             Field::Output,
@@ -193,7 +196,7 @@ agent a steps<=2
   llm m -> search{q: 2}#c2
 "#,
             expect![[r#"
-                critical the run ended after 2 of 2 steps with a call still open
+                critical the run ended with a call still open after 2 model calls; its limit is 2 steps
                   span 4 output `search({"q":2})`
                   span 1 step_limit `2`
             "#]],

@@ -1,6 +1,6 @@
 use arc_model::Evidence;
 
-use super::{Detector, Sighting, View, call};
+use super::{Detector, Sighting, View, call, call_error};
 
 /// # What
 /// A call of a tool, or a search, that failed: its span has the status *error*, or its result is an
@@ -34,7 +34,7 @@ impl Detector for ToolError {
         let failed = view.calls().iter().enumerate().filter_map(|(index, call)| Some((call, view.error(index)?)));
         let sightings = failed.map(|(call, error)| {
             let arguments = call.arguments.map(|arguments| call::arguments_evidence(call, &arguments.to_text()));
-            let line = error.message.lines().next().unwrap_or_default();
+            let line = call_error::headline(&error.message);
             let title = format!(
                 "{} failed: {}",
                 call.name,
@@ -111,6 +111,42 @@ tool e {} -> {status: "error"}
                   span 5 tool_result `{"status":"error"}`
                   span 5 tool_arguments `{}`
             "#]],
+        );
+    }
+
+    #[test]
+    fn the_envelope_of_a_framework_is_opened() {
+        check(
+            LEAF,
+            r#"
+tool a {} -> {data: {content: "no such user", status: "error", tool_call_id: "1"}, type: "tool"}
+tool b {} -> {kwargs: {content: [{text: "Error: gone", type: "text"}], tool_call_id: "2"}}
+tool c {} -> {content: "fine", status: "success", tool_call_id: "3"}
+"#,
+            expect![[r"
+                medium a failed: no such user
+                  span 1 tool_result `no such user`
+                  span 1 tool_arguments `{}`
+                medium b failed: Error: gone
+                  span 2 tool_result `Error: gone`
+                  span 2 tool_arguments `{}`
+            "]],
+        );
+    }
+
+    #[test]
+    fn a_traceback_behind_the_message_is_left_out_of_the_title() {
+        check(
+            LEAF,
+            r#"tool a !ValueError "ValueError('no station')Traceback (most recent call last):\n\n  File x"
+tool b -> "Traceback (most recent call last):\n  File x\nKeyError: 'y'\n"
+"#,
+            expect![[r"
+                medium a failed: ValueError('no station')
+                  span 1 status `ValueError('no station')Traceback (most recent call last):⏎⏎  File x`
+                medium b failed: KeyError: 'y'
+                  span 2 tool_result `Traceback (most recent call last):⏎  File x⏎KeyError: 'y'⏎`
+            "]],
         );
     }
 

@@ -52,8 +52,7 @@ fn sighting(view: &View<'_>) -> Option<Sighting> {
     }
     let origin = origin(view, root, &message);
     let more = origin.map(|(span, message)| Evidence::new(span.span_id, Field::Status, &message));
-    let line = message.lines().next().unwrap_or_default();
-    let line = Evidence::new(root.span_id, field.clone(), line).excerpt;
+    let line = Evidence::new(root.span_id, field.clone(), call_error::headline(&message)).excerpt;
     let first = Evidence::new(root.span_id, field, &message);
     Some(Sighting { title: format!("the run ended in an exception: {line}"), first, more: more.into_iter().collect() })
 }
@@ -109,9 +108,12 @@ fn origin<'a>(view: &View<'a>, root: &'a Span, message: &str) -> Option<(&'a Spa
 
 /// Returns whether one message contains the other, without the class in front.
 pub(super) fn shares_words(one: &str, other: &str) -> bool {
-    let bare = |text: &str| text.split_once(": ").map_or(text, |(_, rest)| rest).trim().to_owned();
+    fn bare(message: &str) -> &str {
+        let line = call_error::headline(message);
+        line.split_once(": ").map_or(line, |(_, rest)| rest).trim()
+    }
     let (one, other) = (bare(one), bare(other));
-    !one.is_empty() && !other.is_empty() && (one.contains(&other) || other.contains(&one))
+    !one.is_empty() && !other.is_empty() && (one.contains(other) || other.contains(one))
 }
 
 #[cfg(test)]
