@@ -1,7 +1,10 @@
 // What jsdom lacks: a layout, media queries, resize observers, an event stream.
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 import { FakeEventSource } from "./events.ts";
+
+// A busy machine is slow, not wrong.
+configure({ asyncUtilTimeout: 5000 });
 
 afterEach(() => {
   cleanup();

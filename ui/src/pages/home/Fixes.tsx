@@ -53,7 +53,7 @@ function Fix({ advice, report, places }: FixProps) {
       {issue && (
         <p className={css.all}>
           <Link to="/runs" search={{ agent: report.agent.name, leaf: issue.leaf }}>
-            All runs with {issue.title}
+            All runs with “{issue.title}”
           </Link>
         </p>
       )}

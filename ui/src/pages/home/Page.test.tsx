@@ -141,7 +141,7 @@ test("a run that settles refreshes the figures without a reload", async () => {
   openStream();
   runs = 201;
   announce(fixtures.run().run);
-  await waitFor(async () => expect((await card()).textContent).toContain("n = 201 runs"), { timeout: 2000 });
+  await waitFor(async () => expect((await card()).textContent).toContain("n = 201 runs"));
 });
 
 test("the page says when it is not live", async () => {
