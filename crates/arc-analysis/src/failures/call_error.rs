@@ -1,4 +1,4 @@
-//! Whether a call failed, by its status or by a result that says so in its structure.
+//! Whether a call failed, by its status, its attributes or a result that says so in its structure.
 
 use arc_model::{Evidence, Field, Json, Payload, Span, Status};
 
@@ -25,12 +25,28 @@ pub fn error_of(call: &Call<'_>) -> Option<CallError> {
         let evidence = Evidence::new(call.span.span_id, Field::Status, &message);
         return Some(CallError { message, evidence });
     }
+    if let Some(message) = attribute_error(call) {
+        let evidence = Evidence::new(call.span.span_id, Field::Attribute(ERROR.to_owned()), &message);
+        return Some(CallError { message, evidence });
+    }
     // What a search returns is documents, whatever they begin with.
     let result = call.result.filter(|_| call.span.kind != arc_model::SpanKind::Retrieval)?;
     let message = stated_error(result)?;
     let field = if call.has_own_span() { Field::ToolResult } else { Field::Input };
     let evidence = Evidence::new(call.shown_by.span_id, field, &message);
     Some(CallError { message, evidence })
+}
+
+/// The attribute in which emitters without a status say that a call failed.
+const ERROR: &str = "error";
+
+fn attribute_error(call: &Call<'_>) -> Option<String> {
+    let error = call.span.attributes.get(ERROR).filter(|error| call.has_own_span() && says_something(error))?;
+    Some(match error {
+        Json::String(text) => text.clone(),
+        Json::Bool(_) => "failed without a message".to_owned(),
+        other => other.to_string(),
+    })
 }
 
 /// Returns the message of a span that failed; never empty.

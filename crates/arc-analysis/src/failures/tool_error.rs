@@ -3,8 +3,8 @@ use arc_model::Evidence;
 use super::{Detector, Sighting, View, call, call_error};
 
 /// # What
-/// A call of a tool, or a search, that failed: its span has the status *error*, or its result is an
-/// error in its structure (`{"error": …}`, `{"isError": true}`, `{"status": "error"}`, or a text that
+/// A call of a tool, or a search, that failed: its span has the status *error* or an attribute
+/// `error` that says something, or its result is an error in its structure (`{"error": …}`, `{"isError": true}`, `{"status": "error"}`, or a text that
 /// begins with `Error:`, `ValueError:` or a traceback).
 ///
 /// # Why it matters
@@ -147,6 +147,27 @@ tool b -> "Traceback (most recent call last):\n  File x\nKeyError: 'y'\n"
                 medium b failed: KeyError: 'y'
                   span 2 tool_result `Traceback (most recent call last):⏎  File x⏎KeyError: 'y'⏎`
             "]],
+        );
+    }
+
+    #[test]
+    fn an_attribute_of_that_name_is_an_error_unless_it_says_no() {
+        check(
+            LEAF,
+            r#"
+tool a {q: 1} attributes={error: "no such channel"} -> ""
+tool b {q: 1} attributes={error: true}
+tool c {q: 1} attributes={error: null}
+tool d {q: 1} attributes={error: false}
+"#,
+            expect![[r#"
+                medium a failed: no such channel
+                  span 1 error `no such channel`
+                  span 1 tool_arguments `{"q":1}`
+                medium b failed: failed without a message
+                  span 2 error `failed without a message`
+                  span 2 tool_arguments `{"q":1}`
+            "#]],
         );
     }
 
