@@ -1,29 +1,34 @@
+//! Nothing was found, and it was used.
+//!
+//! # What
+//! A search or a tool came back with nothing (`[]`, `{}`, `{"results": []}`), and the next step used
+//! it: an empty list or object is an argument of the next call, or the input of the next step, or
+//! the model gave its last answer right away, without another attempt with that tool.
+//!
+//! # Why it matters
+//! What is computed or answered from nothing is often made up.
+//!
+//! # Example
+//! ```text
+//! retrieval policies "refund" -> []
+//! llm gpt-4o -> "Refunds are possible within 30 days."
+//! ```
+//!
+//! # When it is wrong
+//! "There is none" can be the right answer, and then it is right to stop: on the public `AgentDojo`
+//! runs of three models, all six findings were answered honestly. Hence the low severity.
+//!
+//! Only the last turn is looked at: in a conversation that goes on, the data may yet come. Tools that
+//! return an empty text or `null` are passed over: for most of them that means "done". So are tools
+//! that were asked before, in other words: the agent did try.
+
 use std::collections::BTreeMap;
 
 use arc_model::{Evidence, Field, Json, Part, Payload, Span, SpanKind};
 
 use super::{Call, Detector, Sighting, View, result};
 
-/// # What
-/// A search or a tool came back with nothing (`[]`, `{}`, `{"results": []}`), and the next step used
-/// it: an empty list or object is an argument of the next call, or the input of the next step, or
-/// the model answered right away, without another call of any kind.
-///
-/// # Why it matters
-/// What is computed or answered from nothing is often made up.
-///
-/// # Example
-/// ```text
-/// retrieval policies "refund" -> []
-/// llm gpt-4o -> "Refunds are possible within 30 days."
-/// ```
-///
-/// # When it is wrong
-/// "There is none" can be the right answer, and then it is right to stop: on the public `AgentDojo`
-/// runs of three models, all six findings were answered honestly. Hence the low severity. Only the last turn is
-/// looked at: in a conversation that goes on, the data may yet come. Tools that return an empty
-/// text or `null` are passed over: for most of them that means "done". So are tools that were asked
-/// before, in other words: the agent did try.
+/// Finds empty results that were used; the module says when it is wrong.
 pub(super) struct EmptyResultUsed;
 
 impl Detector for EmptyResultUsed {

@@ -1,8 +1,8 @@
 //! Failures that the structure of a run shows: statuses, schemas, repetitions, limits.
 //!
 //! No detector looks for words in prose; what a model or a user says in a sentence proves nothing.
-//! Start at [`detect`]. [`View`] is what detectors look at. To add one: a file here with a doc
-//! comment in four parts (*What / Why it matters / Example / When it is wrong*), an `impl Detector`,
+//! Start at [`detect`]. [`View`] is what detectors look at. To add one: a file here that opens
+//! with a comment in four parts (*What / Why it matters / Example / When it is wrong*), an `impl Detector`,
 //! tests as sketches of which at least one fires and one stays quiet; a line in [`DETECTORS`]; an
 //! entry in the catalogue's `taxonomy.toml`. What a new leaf follows from goes into `cause`.
 

@@ -1,3 +1,20 @@
+//! An answer was cut off.
+//!
+//! # What
+//! A model call that ended because the answer reached its limit on length.
+//!
+//! # Why it matters
+//! What is cut off is the end: the conclusion, or the bracket that makes JSON of it.
+//!
+//! # Example
+//! ```text
+//! llm gpt-4o out=4096 finish=length -> "{\"rows\": [1, 2, 3"
+//! ```
+//!
+//! # When it is wrong
+//! A caller may want only the beginning. Calls limited to eight tokens or fewer are passed over;
+//! agents that continue a cut answer in the next call are not recognised.
+
 use arc_model::{Evidence, Field, FinishReason, Json, Span};
 
 use super::{Detector, Sighting, View};
@@ -5,20 +22,7 @@ use super::{Detector, Sighting, View};
 /// A limit this low is set on purpose: to warm a cache, or to get one word.
 const DELIBERATE: u64 = 8;
 
-/// # What
-/// A model call that ended because the answer reached its limit on length.
-///
-/// # Why it matters
-/// What is cut off is the end: the conclusion, or the bracket that makes JSON of it.
-///
-/// # Example
-/// ```text
-/// llm gpt-4o out=4096 finish=length -> "{\"rows\": [1, 2, 3"
-/// ```
-///
-/// # When it is wrong
-/// A caller may want only the beginning. Calls limited to eight tokens or fewer are passed over;
-/// agents that continue a cut answer in the next call are not recognised.
+/// Finds answers that were cut off; the module says when it is wrong.
 pub(super) struct OutputTruncated;
 
 impl Detector for OutputTruncated {

@@ -1,3 +1,25 @@
+//! The same call again and again.
+//!
+//! # What
+//! At least three calls in a row of the same tool with the same arguments that came back with the
+//! same result or the same error. Model calls in between do not matter, calls of other tools do.
+//!
+//! # Why it matters
+//! Nothing can come of the repetition; it burns tokens and time until a limit stops the run.
+//!
+//! # Example
+//! ```text
+//! tool search {q: "x"} !timeout
+//! tool search {q: "x"} !timeout
+//! tool search {q: "x"} !timeout
+//! ```
+//!
+//! # When it is wrong
+//! Waiting for something slow with a call that keeps answering the same (`{"state": "pending"}`) is
+//! taken for a loop. Calls whose result changes (a page further, a poll that ends) are not; nor are
+//! calls without arguments that do not fail (`next_page {}` answering `"ok"`), and calls whose result
+//! is blank or was not recorded, because nobody can see whether they got anywhere.
+
 use arc_model::{Evidence, Field};
 
 use super::{Call, Detector, Sighting, View, call, result};
@@ -5,25 +27,7 @@ use super::{Call, Detector, Sighting, View, call, result};
 /// Fewer identical calls in a row are no loop: a second attempt is often right.
 const FEWEST: usize = 3;
 
-/// # What
-/// At least three calls in a row of the same tool with the same arguments that came back with the
-/// same result or the same error. Model calls in between do not matter, calls of other tools do.
-///
-/// # Why it matters
-/// Nothing can come of the repetition; it burns tokens and time until a limit stops the run.
-///
-/// # Example
-/// ```text
-/// tool search {q: "x"} !timeout
-/// tool search {q: "x"} !timeout
-/// tool search {q: "x"} !timeout
-/// ```
-///
-/// # When it is wrong
-/// Waiting for something slow with a call that keeps answering the same (`{"state": "pending"}`) is
-/// taken for a loop. Calls whose result changes (a page further, a poll that ends) are not; nor are
-/// calls without arguments that do not fail (`next_page {}` answering `"ok"`), and calls whose result
-/// is blank or was not recorded, because nobody can see whether they got anywhere.
+/// Finds repetitions of one call; the module says when it is wrong.
 pub(super) struct RepeatedCallLoop;
 
 impl Detector for RepeatedCallLoop {

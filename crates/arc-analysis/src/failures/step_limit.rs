@@ -1,3 +1,22 @@
+//! A run was stopped at its step limit.
+//!
+//! # What
+//! A run that was stopped at its highest number of steps: the emitter says so, an exception of the
+//! framework's that is raised there was recorded, or an agent used up the steps it was allowed and
+//! was cut off while a tool call it had asked for was still open.
+//!
+//! # Why it matters
+//! The task was not finished, and everything spent on it is lost.
+//!
+//! # Example
+//! ```text
+//! agent airline steps<=30 end=step_limit
+//! ```
+//!
+//! # When it is wrong
+//! Steps are counted as model calls where nobody says what a step is; a framework that counts
+//! otherwise may stop earlier, and is then only found by what it says.
+
 use std::collections::BTreeSet;
 
 use arc_model::{Evidence, Field, Json, Part, Span, SpanId, SpanKind, Status, Termination};
@@ -14,22 +33,7 @@ const LIMIT_EXCEPTIONS: [&str; 6] = [
     "MaxStepsExceededError",      // BeeAI, Strands
 ];
 
-/// # What
-/// A run that was stopped at its highest number of steps: the emitter says so, an exception of the
-/// framework's that is raised there was recorded, or an agent used up the steps it was allowed and
-/// was cut off while a tool call it had asked for was still open.
-///
-/// # Why it matters
-/// The task was not finished, and everything spent on it is lost.
-///
-/// # Example
-/// ```text
-/// agent airline steps<=30 end=step_limit
-/// ```
-///
-/// # When it is wrong
-/// Steps are counted as model calls where nobody says what a step is; a framework that counts
-/// otherwise may stop earlier, and is then only found by what it says.
+/// Finds the step limit that ended a run; the module says when it is wrong.
 pub(super) struct StepLimit;
 
 impl Detector for StepLimit {

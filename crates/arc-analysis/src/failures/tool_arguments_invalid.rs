@@ -1,22 +1,26 @@
+//! Arguments do not fit the tool's schema.
+//!
+//! # What
+//! A model asked for a tool with arguments that violate the JSON Schema the tool was offered with.
+//!
+//! # Why it matters
+//! The tool rejects the call, or guesses what was meant.
+//!
+//! # Example
+//! ```text
+//! llm gpt-4o offers=[search(q: string!)] -> search{query: "x"}#c1
+//! ```
+//!
+//! # When it is wrong
+//! Some runtimes mend arguments before the call (numbers in quotes, missing defaults), so that the
+//! violation has no effect. A schema that cannot be used, because it is none or refers to another
+//! document, is passed over.
+
 use arc_model::{Evidence, Field};
 
 use super::{Detector, Sighting, View};
 
-/// # What
-/// A model asked for a tool with arguments that violate the JSON Schema the tool was offered with.
-///
-/// # Why it matters
-/// The tool rejects the call, or guesses what was meant.
-///
-/// # Example
-/// ```text
-/// llm gpt-4o offers=[search(q: string!)] -> search{query: "x"}#c1
-/// ```
-///
-/// # When it is wrong
-/// Some runtimes mend arguments before the call (numbers in quotes, missing defaults), so that the
-/// violation has no effect. A schema that cannot be used, because it is none or refers to another
-/// document, is passed over.
+/// Finds arguments that violate a schema; the module says when it is wrong.
 pub(super) struct ToolArgumentsInvalid;
 
 impl Detector for ToolArgumentsInvalid {

@@ -1,24 +1,28 @@
+//! A call failed.
+//!
+//! # What
+//! A call of a tool, or a search, that failed: its span has the status *error* or an attribute
+//! `error` that says something, or its result is an error in its structure (`{"error": …}`, `{"isError": true}`, `{"status": "error"}`, or a text that
+//! begins with `Error:`, `ValueError:` or a traceback).
+//!
+//! # Why it matters
+//! The agent goes on without what it asked for.
+//!
+//! # Example
+//! ```text
+//! tool book {flight: "HAT001"} -> "Error: not enough seats on flight HAT001"
+//! ```
+//!
+//! # When it is wrong
+//! An error can be the expected answer: a probe whether something exists, a refusal by a business
+//! rule that the agent handles well. A tool that returns a page or a log that begins with `Error:`
+//! is taken for a failed one. Failures that a tool reports in other words are missed.
+
 use arc_model::Evidence;
 
 use super::{Detector, Sighting, View, call, call_error};
 
-/// # What
-/// A call of a tool, or a search, that failed: its span has the status *error* or an attribute
-/// `error` that says something, or its result is an error in its structure (`{"error": …}`, `{"isError": true}`, `{"status": "error"}`, or a text that
-/// begins with `Error:`, `ValueError:` or a traceback).
-///
-/// # Why it matters
-/// The agent goes on without what it asked for.
-///
-/// # Example
-/// ```text
-/// tool book {flight: "HAT001"} -> "Error: not enough seats on flight HAT001"
-/// ```
-///
-/// # When it is wrong
-/// An error can be the expected answer: a probe whether something exists, a refusal by a business
-/// rule that the agent handles well. A tool that returns a page or a log that begins with `Error:`
-/// is taken for a failed one. Failures that a tool reports in other words are missed.
+/// Finds calls that failed; the module says when it is wrong.
 pub(super) struct ToolError;
 
 impl Detector for ToolError {

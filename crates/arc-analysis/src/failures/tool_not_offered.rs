@@ -1,23 +1,27 @@
+//! A model asked for a tool it was not offered.
+//!
+//! # What
+//! A model asked for a tool whose name is not among the tools it was offered, and the call did not
+//! succeed.
+//!
+//! # Why it matters
+//! Nobody can carry out such a call; it costs a turn and often repeats.
+//!
+//! # Example
+//! ```text
+//! llm gpt-4o offers=[search(q: string!)] -> serch{q: "x"}#c1
+//! ```
+//!
+//! # When it is wrong
+//! The recorded offer can be incomplete: tools built into the provider, tools added by a gateway.
+//! Where such a call has a result that is no error, the detector stays quiet; where the result was
+//! not recorded, it cannot know.
+
 use arc_model::{Evidence, Field};
 
 use super::{Detector, Sighting, View};
 
-/// # What
-/// A model asked for a tool whose name is not among the tools it was offered, and the call did not
-/// succeed.
-///
-/// # Why it matters
-/// Nobody can carry out such a call; it costs a turn and often repeats.
-///
-/// # Example
-/// ```text
-/// llm gpt-4o offers=[search(q: string!)] -> serch{q: "x"}#c1
-/// ```
-///
-/// # When it is wrong
-/// The recorded offer can be incomplete: tools built into the provider, tools added by a gateway.
-/// Where such a call has a result that is no error, the detector stays quiet; where the result was
-/// not recorded, it cannot know.
+/// Finds requests for tools that were not offered; the module says when it is wrong.
 pub(super) struct ToolNotOffered;
 
 impl Detector for ToolNotOffered {

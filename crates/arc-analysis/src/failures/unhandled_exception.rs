@@ -1,3 +1,24 @@
+//! An exception ended a run.
+//!
+//! # What
+//! An exception left the span whose end is the end of the run: its status is *error*, or it records
+//! an exception as escaped. Cited are that span and, where the same error came up from below, the
+//! deepest span that shows it.
+//!
+//! # Why it matters
+//! The caller got an error instead of an answer.
+//!
+//! # Example
+//! ```text
+//! agent plan !ValueError "no such city"
+//!   tool weather {city: "Atlantis"} !ValueError "no such city"
+//! ```
+//!
+//! # When it is wrong
+//! The host may have caught the exception and answered otherwise, outside of what was traced. Runs
+//! stopped on purpose (cancelled, interrupted) and those stopped at a step limit are passed over;
+//! so are errors that a span inside recorded and the run survived.
+
 use arc_model::{Evidence, Field, Json, Span, SpanEvent, Status, Termination};
 
 use super::{Detector, Sighting, View, call_error, step_limit};
@@ -6,24 +27,7 @@ use crate::outcome;
 /// Classes of exceptions by which a host stops a run on purpose, by the last part of their name.
 const ON_PURPOSE: [&str; 4] = ["CancelledError", "KeyboardInterrupt", "GeneratorExit", "SystemExit"];
 
-/// # What
-/// An exception left the span whose end is the end of the run: its status is *error*, or it records
-/// an exception as escaped. Cited are that span and, where the same error came up from below, the
-/// deepest span that shows it.
-///
-/// # Why it matters
-/// The caller got an error instead of an answer.
-///
-/// # Example
-/// ```text
-/// agent plan !ValueError "no such city"
-///   tool weather {city: "Atlantis"} !ValueError "no such city"
-/// ```
-///
-/// # When it is wrong
-/// The host may have caught the exception and answered otherwise, outside of what was traced. Runs
-/// stopped on purpose (cancelled, interrupted) and those stopped at a step limit are passed over;
-/// so are errors that a span inside recorded and the run survived.
+/// Finds the exception that ended a run; the module says when it is wrong.
 pub(super) struct UnhandledException;
 
 impl Detector for UnhandledException {
