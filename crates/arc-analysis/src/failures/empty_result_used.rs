@@ -16,7 +16,7 @@
 //!
 //! # When it is wrong
 //! "There is none" can be the right answer, and then it is right to stop: on the public `AgentDojo`
-//! runs of three models, all six findings were answered honestly. Hence the low severity.
+//! runs of four models, all six findings were answered honestly. Hence the low severity.
 //!
 //! Only the last turn is looked at: in a conversation that goes on, the data may yet come. Tools that
 //! return an empty text or `null` are passed over: for most of them that means "done". So are tools
