@@ -48,7 +48,7 @@ function MessageItem({ message, excerpt }: { message: Message; excerpt: string |
       </p>
       {message.parts.length === 0 && <p className={css.none}>no content</p>}
       {message.parts.map((part, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a recorded message never change places
+        // The parts of a recorded message never change places
         <PartView key={index} part={part} excerpt={excerpt} />
       ))}
     </li>

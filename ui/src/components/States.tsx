@@ -8,7 +8,7 @@ export function Loading({ what, lines = 6 }: { what: string; lines?: number }) {
   return (
     <div className={css.loading} role="status" aria-label={`Loading ${what}`}>
       {Array.from({ length: lines }, (_, line) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the lines are alike and never change places
+        // The lines are alike and never change places
         <Skeleton key={line} className={css.bone} data-short={line % 3 === 2 || undefined} />
       ))}
     </div>

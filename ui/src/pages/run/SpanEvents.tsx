@@ -15,7 +15,7 @@ export function SpanEvents({ span, evidence }: { span: Span; evidence: Evidence 
     <>
       {events.map((event, index) => (
         <Section
-          // biome-ignore lint/suspicious/noArrayIndexKey: recorded events never change places
+          // Recorded events never change places
           key={index}
           title={event.at ? `${event.name}, ${formatTime(event.at)}` : event.name}
           cited={excerpt !== undefined && event.name === "exception"}

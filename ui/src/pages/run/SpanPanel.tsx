@@ -37,7 +37,7 @@ export function SpanPanel({ node, findings, finding, onSelect }: Props) {
   useEffect(() => {
     if (evidence) setTab(tabOf(evidence.field));
   }, [evidence]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab shows other words
+  // Another tab shows other words
   useEffect(() => {
     if (!evidence) return;
     const words = panel.current?.querySelector("[data-evidence]");
@@ -47,7 +47,7 @@ export function SpanPanel({ node, findings, finding, onSelect }: Props) {
 
   const events = (span.events?.length ?? 0) + (span.links?.length ?? 0);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+    // A region that scrolls must be reachable by keyboard
     <section ref={panel} className={css.panel} aria-label={`Span ${span.name}`} tabIndex={0}>
       <header className={css.head}>
         <h2 className={css.title} data-kind={span.kind}>
@@ -121,7 +121,7 @@ function Citations({ finding, here, onSelect }: CitationProps) {
   return (
     <ul className={css.citations} aria-label="Evidence">
       {finding.evidence.map((one: Evidence, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: recorded evidence never changes places
+        // Recorded evidence never changes places
         <li key={index} className={css.citation}>
           <span className={css.field}>{fieldWord(one.field)}</span>
           <q className={css.excerpt}>{one.excerpt}</q>

@@ -171,7 +171,7 @@ function Line({ node, top, scale, isSelected, isOpen, findings, onSelect, onTogg
   const duration = durationOf(node);
   const siblings = node.parent?.children;
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the tree handles the keys for its lines
+    // The tree handles the keys for its lines
     <div
       id={lineId(node)}
       role="treeitem"

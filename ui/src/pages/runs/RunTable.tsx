@@ -43,7 +43,7 @@ export function RunTable({ runs, hasMore, onEnd, containerRef }: Props) {
   }, [hasMore, last, runs.length, onEnd]);
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+    // A region that scrolls must be reachable by keyboard
     <div ref={containerRef} className={css.scroll} tabIndex={0} role="region" aria-label="Runs">
       <div role="table" aria-label="Runs" aria-rowcount={hasMore ? -1 : runs.length + 1} className={css.table}>
         <div role="rowgroup" className={css.headgroup}>
@@ -70,7 +70,7 @@ function Row({ run, index, top, now }: { run: Run; index: number; top: number; n
   const cost = describeCost(run.cost);
   const findings = run.findings.reduce((sum, finding) => sum + finding.count, 0);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard's way is the link inside, which has the focus
+    // The keyboard's way is the link inside, which has the focus
     <div
       role="row"
       tabIndex={-1}
