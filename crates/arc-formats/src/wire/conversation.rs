@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{Attributes, FinishReason, Json, Message, Usage};
+use arc_model::{Attributes, FinishReason, Json, Message, Role, Usage};
 
 use super::{place, some_item};
 use crate::{output::Output, read::messages, read::usage};
@@ -57,10 +57,12 @@ pub(crate) fn read_turns(messages: Vec<Json>, line: Option<u64>, pointer: &str, 
         let is_error = match (rest.get("is_error"), rest.get("status").and_then(Json::as_str)) {
             (Some(Json::Bool(truth)), _) => Some(*truth),
             (_, Some("error")) => Some(true),
+            // A tool's error beside its result; blank fields are gone by now.
+            _ if read.message.role == Role::Tool && rest.contains_key("error") => Some(true),
             _ => None,
         };
         // Fields of the model's and the tools' messages go to their spans, those of others nowhere.
-        if !matches!(read.message.role, arc_model::Role::Assistant | arc_model::Role::Tool) {
+        if !matches!(read.message.role, Role::Assistant | Role::Tool) {
             for name in rest.keys() {
                 *unread.entry(name.clone()).or_default() += 1;
             }

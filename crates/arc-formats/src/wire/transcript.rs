@@ -48,6 +48,13 @@ pub(crate) fn push(root: Span, transcript: Transcript, out: &mut Output) {
             run.add_message(turn, &here, out);
         }
     }
+    let is_answer = |message: &Message| message.role == Role::Assistant;
+    if !run.history.is_empty() && !run.history.iter().any(is_answer) {
+        out.note(
+            place(line, pointer),
+            "no message has the role `assistant`, so no model call is known; all messages are on the run's first span",
+        );
+    }
     summarise(&mut run.root, &run.history);
     out.spans.push(run.root);
     out.spans.append(&mut run.below);
@@ -93,8 +100,9 @@ impl Run {
 
     fn add_answer(&mut self, turn: Turn, shared: &Shared, here: &Place, out: &mut Output) {
         let whole = self.bytes <= out.history_budget;
-        out.history_budget = out.history_budget.saturating_sub(self.bytes);
-        if !whole {
+        if whole {
+            out.history_budget = out.history_budget.saturating_sub(self.bytes);
+        } else {
             out.note_once(
                 here.clone(),
                 "the history is too large to repeat for every model call; from here on a call holds only what is new \
