@@ -146,5 +146,4 @@ fn describe(content: &Content<'_>) -> String {
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;

@@ -1,3 +1,5 @@
+//! What whole files decode to: compression, detection, damage, identity.
+
 use std::io::Write;
 
 use arc_model::DiagnosticSeverity;
