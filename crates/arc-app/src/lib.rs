@@ -1,1 +1,36 @@
 //! What the product can do, one file per resource. No HTTP or CLI words.
+//!
+//! Start at [`App`]: a cheap handle that every deed is a method of. Writing: `ingest` (spans as they
+//! arrive) and `import` (whole files), then `settle` (analyse what is complete). Reading: `runs`,
+//! `findings`, `agents`. `live` tells when something changed, `tasks` keeps track of what runs in
+//! the background. A new resource is a new file with its own `impl App`.
+//!
+//! Not here: SQL and drivers (`arc-store-backends`), the analysis itself (`arc-analysis`), wire
+//! formats (`arc-formats`), and anything a user sees.
+
+mod agents;
+mod app;
+mod clock;
+mod error;
+mod findings;
+mod import;
+mod ingest;
+mod live;
+mod projects;
+mod runs;
+mod settle;
+mod tasks;
+
+pub use agents::Overview;
+pub use app::{App, Settings};
+pub use clock::SystemClock;
+pub use error::AppError;
+pub use import::Imported;
+pub use ingest::{Ingested, OtlpEncoding};
+pub use live::Follow;
+pub use runs::RunDetail;
+pub use tasks::Tasks;
+
+// The words listings are asked for in are the port's; callers need not know the port for them.
+pub use arc_formats::Source;
+pub use arc_store::{Appended, Change, ChangeSeq, Cursor, FindingQuery, Page, RunQuery};

@@ -1,0 +1,118 @@
+//! The application: the ports it works on, and the settings it works by.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
+
+use arc_catalog::Catalog;
+use arc_model::{Clock, ProjectId, Timestamp, TraceId};
+use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
+use tokio::sync::watch;
+
+use crate::Tasks;
+
+/// How the application behaves where there is a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a trace with an ended root must be left alone before it is analysed.
+    pub quiet: Duration,
+    /// How long any other trace must be left alone before it is analysed as it stands.
+    pub idle: Duration,
+    /// How often the store is asked what became due, and what other processes changed.
+    pub poll: Duration,
+    /// How many traces are analysed at the same time.
+    pub parallel: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_millis(300),
+            idle: Duration::from_mins(10),
+            poll: Duration::from_millis(300),
+            parallel: std::thread::available_parallelism().map_or(2, usize::from),
+        }
+    }
+}
+
+/// Everything the product can do. Cloning it is cheap and gives the same application.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) traces: Arc<dyn TraceStore>,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) catalog: &'static Catalog,
+    pub(crate) settings: Settings,
+    pub(crate) tasks: Tasks,
+    /// The newest change this process knows of.
+    pub(crate) newest: watch::Sender<ChangeSeq>,
+    /// Whether the background loop was started.
+    pub(crate) in_background: AtomicBool,
+    /// Projects known to be registered.
+    pub(crate) projects: Mutex<BTreeSet<ProjectId>>,
+    /// Traces that could not be read or analysed, as of this write.
+    pub(crate) broken: Mutex<BTreeSet<(ProjectId, TraceId, WriteMark)>>,
+}
+
+impl App {
+    /// Makes the application on top of these ports.
+    pub fn new(
+        traces: Arc<dyn TraceStore>,
+        registry: Arc<dyn Registry>,
+        clock: Arc<dyn Clock>,
+        catalog: &'static Catalog,
+        settings: Settings,
+    ) -> Self {
+        let inner = Inner {
+            traces,
+            registry,
+            clock,
+            catalog,
+            settings,
+            tasks: Tasks::new(),
+            newest: watch::Sender::new(ChangeSeq::default()),
+            in_background: AtomicBool::new(false),
+            projects: Mutex::default(),
+            broken: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Returns the current time as this application sees it.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Returns the settings.
+    pub fn settings(&self) -> Settings {
+        self.inner.settings
+    }
+
+    /// Returns what runs in the background; spawn there, so that shutdown waits for it.
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.tasks
+    }
+
+    /// Stops the background work and returns when what was under way is finished.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.shutdown().await;
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+/// Locks a set; a thread that panicked while it held the lock leaves a set that is still valid.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

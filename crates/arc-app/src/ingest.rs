@@ -1,0 +1,95 @@
+//! Taking in spans as they arrive.
+
+use std::collections::BTreeMap;
+
+use arc_formats::{Decoded, decode_otlp_json, decode_otlp_protobuf};
+use arc_model::{Diagnostic, DiagnosticSeverity, Json, Place, ProjectId, Span};
+use arc_store::Appended;
+
+use crate::{App, AppError};
+
+/// The resource attribute by which an emitter names its project.
+const PROJECT_ATTRIBUTE: &str = "arc_eval.project";
+
+/// How an OTLP request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtlpEncoding {
+    /// Protocol buffers.
+    Protobuf,
+    /// JSON, as OTLP maps it.
+    Json,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ingested {
+    /// What became of the spans that were taken in; they are durable.
+    pub appended: Appended,
+    /// What was noticed; one of severity rejected for each span that was not taken in.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl App {
+    /// Stores spans of a project and returns once they are durable.
+    ///
+    /// Idempotent and free of order: sending a span again changes nothing.
+    pub async fn ingest(&self, project: &ProjectId, spans: Vec<Span>) -> Result<Appended, AppError> {
+        if spans.is_empty() {
+            return Ok(Appended::default());
+        }
+        self.ensure_project(project).await?;
+        Ok(self.inner.traces.append(project, &spans, self.now()).await?)
+    }
+
+    /// Reads an OTLP request and stores its spans, each in the project its resource names, else in
+    /// `project`. One unusable span never rejects the others.
+    pub async fn ingest_otlp(
+        &self,
+        project: &ProjectId,
+        bytes: Vec<u8>,
+        encoding: OtlpEncoding,
+    ) -> Result<Ingested, AppError> {
+        let decode = move || match encoding {
+            OtlpEncoding::Protobuf => decode_otlp_protobuf(&bytes),
+            OtlpEncoding::Json => decode_otlp_json(&bytes),
+        };
+        let Decoded { spans, mut diagnostics, format } =
+            self.tasks().compute(decode).await.map_err(AppError::Interrupted)?;
+        if format.is_none() {
+            return Err(AppError::Unreadable(diagnostics));
+        }
+        let mut appended = Appended::default();
+        for (project, spans) in by_project(project, spans, &mut diagnostics) {
+            let one = self.ingest(&project, spans).await?;
+            appended.new += one.new;
+            appended.updated += one.updated;
+            appended.unchanged += one.unchanged;
+        }
+        Ok(Ingested { appended, diagnostics })
+    }
+}
+
+fn by_project(
+    fallback: &ProjectId,
+    spans: Vec<Span>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<ProjectId, Vec<Span>> {
+    let mut groups: BTreeMap<ProjectId, Vec<Span>> = BTreeMap::new();
+    for span in spans {
+        let project = match span.resource.get(PROJECT_ATTRIBUTE) {
+            None => Ok(fallback.clone()),
+            Some(Json::String(name)) => App::project(name),
+            Some(_) => Err(AppError::Invalid("the name of a project is a text".to_owned())),
+        };
+        match project {
+            Ok(project) => groups.entry(project).or_default().push(span),
+            Err(error) => diagnostics.push(Diagnostic {
+                severity: DiagnosticSeverity::Rejected,
+                source: None,
+                place: Place { span: Some(span.span_id.to_string()), ..Place::default() },
+                message: format!("resource attribute {PROJECT_ATTRIBUTE}: {error}"),
+            }),
+        }
+    }
+    groups
+}

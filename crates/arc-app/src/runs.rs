@@ -1,0 +1,45 @@
+//! Runs: listed as they settled, and shown with everything they did.
+
+use arc_model::{Finding, ProjectId, Run, Span, TraceId};
+use arc_store::{FindingQuery, Page, RunQuery};
+
+use crate::{App, AppError};
+
+/// Findings read at once when a run is shown.
+const FINDINGS_PAGE: u32 = 1_000;
+
+/// A run with everything it did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunDetail {
+    /// What is known about it.
+    pub run: Run,
+    /// Its spans in order of start.
+    pub spans: Vec<Span>,
+    /// What was found in it, in the order of the run.
+    pub findings: Vec<Finding>,
+}
+
+impl App {
+    /// Returns settled runs, newest first.
+    pub async fn runs(&self, project: &ProjectId, query: &RunQuery) -> Result<Page<Run>, AppError> {
+        Ok(self.inner.traces.runs(project, query).await?)
+    }
+
+    /// Returns a run with its spans and findings; `None` while it is not settled or not known.
+    pub async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<RunDetail>, AppError> {
+        let traces = &self.inner.traces;
+        let Some(run) = traces.run(project, id).await? else { return Ok(None) };
+        let Some(trace) = traces.trace(project, id).await? else { return Ok(None) };
+        let mut findings = Vec::new();
+        let mut query = FindingQuery { trace_id: Some(id), limit: FINDINGS_PAGE, ..FindingQuery::default() };
+        loop {
+            let page = traces.findings(project, &query).await?;
+            findings.extend(page.items);
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        Ok(Some(RunDetail { run, spans: trace.spans().to_vec(), findings }))
+    }
+}

@@ -1,0 +1,185 @@
+//! Settling: analysing a trace once it is complete, and storing what is known about it.
+//!
+//! A trace is due when its root ended and it was left alone for a moment, or when it was left alone
+//! for long. One that is written to afterwards is due again, and its run is replaced.
+
+use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
+
+use arc_analysis::{Analysis, Context, analyse};
+use arc_model::{ProjectId, Timestamp};
+use arc_store::{Settled, StoreError, Unsettled};
+use tokio::task::JoinHandle;
+
+use crate::{App, AppError, app::lock};
+
+/// Traces settled in one transaction.
+const BATCH: u32 = 32;
+/// Longest pause after a failure, in polls.
+const LONGEST_PAUSE: u32 = 32;
+
+impl App {
+    /// Settles the traces that are due now, and returns how many.
+    pub async fn settle_due(&self) -> Result<usize, AppError> {
+        let (now, settings) = (self.now(), self.settings());
+        let (quiet, idle) = (back(now, settings.quiet), back(now, settings.idle));
+        // A trace that is written to all the time is settled once here, not for ever.
+        let (mut settled, mut seen) = (0, BTreeSet::new());
+        while !self.tasks().is_stopping() {
+            let limit = BATCH.saturating_add(self.broken_count());
+            let mut due = self.without_broken(self.inner.traces.unsettled(quiet, idle, limit).await?);
+            due.retain(|trace| seen.insert((trace.project.clone(), trace.trace_id)));
+            if due.is_empty() {
+                break;
+            }
+            settled += self.settle_batch(&due).await?;
+        }
+        Ok(settled)
+    }
+
+    /// Settles every trace of a project as it stands, and returns how many.
+    pub async fn settle_all(&self, project: &ProjectId) -> Result<usize, AppError> {
+        // As above, and a limit that grows past the traces of other projects.
+        let (mut settled, mut seen, mut limit) = (0, BTreeSet::new(), BATCH);
+        loop {
+            let end = Timestamp::from_nanos(i64::MAX);
+            let waiting = self.inner.traces.unsettled(end, end, limit).await?;
+            let was_all = waiting.len() < limit as usize;
+            let mut due = self.without_broken(waiting);
+            due.retain(|trace| trace.project == *project && seen.insert(trace.trace_id));
+            if due.is_empty() {
+                if was_all {
+                    return Ok(settled);
+                }
+                limit = limit.saturating_mul(2);
+                continue;
+            }
+            for batch in due.chunks(BATCH as usize) {
+                settled += self.settle_batch(batch).await?;
+            }
+        }
+    }
+
+    /// Starts settling what becomes due and noticing what other processes change, until shutdown.
+    /// Starting it again does nothing.
+    pub fn run_background(&self) {
+        if self.inner.in_background.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let app = self.clone();
+        self.tasks().spawn(async move { app.background_loop().await });
+    }
+
+    async fn background_loop(&self) {
+        let mut failures = 0_u32;
+        while !self.tasks().is_stopping() {
+            match self.background_step().await {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(source, failures, "settling runs failed and is tried again: {error}");
+                }
+            }
+            let polls = 1_u32.checked_shl(failures).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+            tokio::select! {
+                () = self.tasks().stopping() => {}
+                () = tokio::time::sleep(self.settings().poll.saturating_mul(polls)) => {}
+            }
+        }
+    }
+
+    async fn background_step(&self) -> Result<(), AppError> {
+        let settled = self.settle_due().await;
+        self.publish().await?;
+        settled.map(drop)
+    }
+
+    /// Analyses traces, a few at a time, and stores the runs in one transaction.
+    async fn settle_batch(&self, due: &[Unsettled]) -> Result<usize, AppError> {
+        let mut settled = Vec::with_capacity(due.len());
+        for few in due.chunks(self.settings().parallel.max(1)) {
+            let mut begun = Vec::with_capacity(few.len());
+            for trace in few {
+                match self.begin_analysis(trace).await? {
+                    Some(analysis) => begun.push((trace, analysis)),
+                    None => self.set_aside(trace, &"its spans cannot be read"),
+                }
+            }
+            for (trace, analysis) in begun {
+                match analysis.await {
+                    Ok(Analysis { run, findings }) => {
+                        settled.push(Settled { project: trace.project.clone(), mark: trace.mark, run, findings });
+                    }
+                    Err(error) => self.set_aside(trace, &error),
+                }
+            }
+        }
+        let count = self.store_settled(due, &settled).await?;
+        self.publish().await?;
+        Ok(count)
+    }
+
+    /// Stores runs in one transaction, or one by one where damaged data keeps them from it, and
+    /// returns how many were stored.
+    async fn store_settled(&self, due: &[Unsettled], settled: &[Settled]) -> Result<usize, AppError> {
+        let (traces, now) = (&self.inner.traces, self.now());
+        match traces.settle(settled, now).await {
+            Ok(()) => return Ok(settled.len()),
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut stored = 0;
+        for one in settled {
+            match traces.settle(std::slice::from_ref(one), now).await {
+                Ok(()) => stored += 1,
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    let is_it = |trace: &&Unsettled| trace.trace_id == one.run.trace_id && trace.project == one.project;
+                    if let Some(trace) = due.iter().find(is_it) {
+                        self.set_aside(trace, &error);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Reads a trace and begins to analyse it; `None` when what is stored cannot be read.
+    async fn begin_analysis(&self, due: &Unsettled) -> Result<Option<JoinHandle<Analysis>>, AppError> {
+        let trace = match self.inner.traces.trace(&due.project, due.trace_id).await {
+            Ok(Some(trace)) => trace,
+            Ok(None) => return Ok(None),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tracing::error!(trace.id = %due.trace_id, project.id = %due.project, "{error}");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let context = Context { received_at: due.received_at, agent: None };
+        let catalog = self.inner.catalog;
+        Ok(Some(self.tasks().compute(move || analyse(&trace, &context, catalog))))
+    }
+
+    /// Leaves a trace alone until it is written to again, instead of failing on it for ever.
+    fn set_aside(&self, due: &Unsettled, why: &dyn std::fmt::Display) {
+        tracing::error!(
+            trace.id = %due.trace_id, project.id = %due.project,
+            "a trace could not be analysed and stays without a run until it changes: {why}"
+        );
+        lock(&self.inner.broken).insert((due.project.clone(), due.trace_id, due.mark));
+    }
+
+    fn broken_count(&self) -> u32 {
+        u32::try_from(lock(&self.inner.broken).len()).unwrap_or(u32::MAX)
+    }
+
+    fn without_broken(&self, mut due: Vec<Unsettled>) -> Vec<Unsettled> {
+        let broken = lock(&self.inner.broken);
+        due.retain(|trace| !broken.contains(&(trace.project.clone(), trace.trace_id, trace.mark)));
+        due
+    }
+}
+
+fn back(from: Timestamp, by: Duration) -> Timestamp {
+    from.plus_nanos(i64::try_from(by.as_nanos()).map_or(i64::MIN, std::ops::Neg::neg))
+}
