@@ -1,0 +1,108 @@
+//! The live feed: every run that settles, as server-sent events.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use arc_app::{App, Change, ChangeSeq, Follow};
+use arc_model::{ProjectId, Run};
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{
+        IntoResponse,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    Problem, ServerConfig,
+    error::Problems,
+    extract::{Query, given, project},
+};
+
+/// How long a browser waits before it connects again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Where the feed starts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FollowEvents {
+    /// The project; the header `x-arc-eval-project` names it as well. Default: `default`.
+    project: Option<String>,
+    /// Start after this event. The header `Last-Event-ID`, which browsers send when they connect
+    /// again, goes before it. Default: only events from now on.
+    after: Option<u64>,
+}
+
+/// A run that was settled or settled anew: the `data` of an event named `run`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RunEvent {
+    /// The event's number, which is its `id` as well.
+    seq: u64,
+    /// The project.
+    project: ProjectId,
+    /// The run as it is now.
+    run: Run,
+}
+
+/// Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`.
+///
+/// The stream begins with an event that has an `id` and no data, so that a browser that connects
+/// again misses nothing.
+#[utoipa::path(
+    get, path = "/api/v1/events", operation_id = "follow_events", tag = "runs",
+    params(FollowEvents, ("Last-Event-ID" = Option<u64>, Header, description = "Start after this event")),
+    responses(
+        (status = 200, description = "Events; the data of each is a `RunEvent`", body = RunEvent,
+            content_type = "text/event-stream"),
+        Problems
+    )
+)]
+pub(crate) async fn follow(
+    State(app): State<App>,
+    State(config): State<Arc<ServerConfig>>,
+    headers: HeaderMap,
+    Query(params): Query<FollowEvents>,
+) -> Result<impl IntoResponse, Problem> {
+    let project = project(params.project.as_deref(), &headers)?;
+    let after = last_event_id(&headers)?.or(params.after).map(ChangeSeq);
+    let follow = app.follow(after).await?;
+    let ChangeSeq(start) = follow.position();
+    let hello = Event::default().id(start.to_string()).retry(RETRY);
+    let events = stream::iter([Ok::<_, Infallible>(hello)]).chain(events(follow, project));
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(config.keep_alive)))
+}
+
+fn events(follow: Follow, project: ProjectId) -> impl stream::Stream<Item = Result<Event, Infallible>> {
+    let batches = stream::unfold(follow, |mut follow| async move {
+        match follow.next().await {
+            Ok(changes) => changes.map(|changes| (changes, follow)),
+            Err(error) => {
+                // The stream ends here, and the browser connects again where it was.
+                tracing::warn!("an event stream broke off: {error}");
+                None
+            }
+        }
+    });
+    let changes = batches.flat_map(stream::iter);
+    changes.filter_map(move |change| std::future::ready((change.project == project).then(|| event(change)).flatten()))
+}
+
+fn event(change: Change) -> Option<Result<Event, Infallible>> {
+    let Change { seq: ChangeSeq(seq), project, run } = change;
+    let data = serde_json::to_string(&RunEvent { seq, project, run }).ok()?;
+    Some(Ok(Event::default().event("run").id(seq.to_string()).data(data)))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    match given(Some(text)).map(str::parse) {
+        None => Ok(None),
+        Some(Ok(seq)) => Ok(Some(seq)),
+        Some(Err(_)) => Err(Problem::invalid(format!("header Last-Event-ID: `{text}` is not the id of an event"))),
+    }
+}

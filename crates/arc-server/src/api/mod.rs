@@ -1,0 +1,9 @@
+//! One file per resource. A handler extracts, calls the application once, and replies.
+
+pub(crate) mod agents;
+pub(crate) mod events;
+pub(crate) mod findings;
+pub(crate) mod health;
+pub(crate) mod openapi;
+pub(crate) mod runs;
+pub(crate) mod runtime_analysis;

@@ -1,0 +1,27 @@
+//! What the server is told by whoever starts it.
+
+use std::time::Duration;
+
+/// How the server behaves where there is a choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Names, without a port, by which the server may be addressed besides this machine's own.
+    pub allowed_hosts: Vec<String>,
+    /// Largest body of a request in bytes, as sent and as unpacked.
+    pub body_limit: usize,
+    /// Pause after which an event stream without events sends a sign of life.
+    pub keep_alive: Duration,
+    /// How long open requests may take to finish when the server goes down.
+    pub grace: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            body_limit: 64 * 1024 * 1024,
+            keep_alive: Duration::from_secs(15),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
