@@ -165,23 +165,23 @@ mod tests {
     fn walk(spans: Vec<Span>) -> String {
         let trace = Trace::new(TraceId::from_bytes([7; 16]).unwrap(), spans);
         assert_eq!(trace.walk().count(), trace.spans().len());
-        trace.walk().map(|(depth, span)| format!("{depth}{} ", span.name)).collect()
+        trace.walk().map(|(depth, span)| format!("{depth}{}", span.name)).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn children_follow_their_parent_in_order() {
-        assert_eq!(walk(vec![span(3, Some(1)), span(2, Some(1)), span(1, None), span(4, Some(2))]), "0s1 1s2 2s4 1s3 ");
+        assert_eq!(walk(vec![span(3, Some(1)), span(2, Some(1)), span(1, None), span(4, Some(2))]), "0s1 1s2 2s4 1s3");
     }
 
     #[test]
     fn an_orphan_is_a_root() {
-        assert_eq!(walk(vec![span(1, None), span(2, Some(9))]), "0s1 0s2 ");
+        assert_eq!(walk(vec![span(1, None), span(2, Some(9))]), "0s1 0s2");
     }
 
     #[test]
     fn a_circle_of_parents_is_cut_open() {
-        assert_eq!(walk(vec![span(1, Some(3)), span(2, Some(1)), span(3, Some(2))]), "0s1 1s2 2s3 ");
-        assert_eq!(walk(vec![span(1, Some(1))]), "0s1 ");
+        assert_eq!(walk(vec![span(1, Some(3)), span(2, Some(1)), span(3, Some(2))]), "0s1 1s2 2s3");
+        assert_eq!(walk(vec![span(1, Some(1))]), "0s1");
     }
 
     #[test]
@@ -189,8 +189,8 @@ mod tests {
         let mut newer = span(1, None);
         newer.revision = 2;
         newer.name = "newer".into();
-        assert_eq!(walk(vec![newer.clone(), span(1, None)]), "0newer ");
-        assert_eq!(walk(vec![span(1, None), newer]), "0newer ");
+        assert_eq!(walk(vec![newer.clone(), span(1, None)]), "0newer");
+        assert_eq!(walk(vec![span(1, None), newer]), "0newer");
     }
 
     #[test]
