@@ -252,6 +252,31 @@ fn two_records_of_one_call_are_billed_once() {
     assert_eq!(billed_spans(&trace).len(), 2);
 }
 
+#[test]
+fn a_request_that_was_turned_away_costs_nothing_and_one_that_may_have_worked_is_unknown() {
+    let answered = "llm gpt-4o provider=openai in=1000 out=100";
+    check(
+        &format!("agent a\n  llm gpt-4o provider=openai !429 \"slow down\"\n  {answered}"),
+        &expect![[r#"
+                  1000 openai/gpt-4o × input $0.0025
+                   100 openai/gpt-4o × output $0.001
+            $0.0035
+        "#]],
+    );
+    check(
+        "agent a\n  llm gpt-4o provider=openai !429",
+        &expect![[r"
+        $0
+    "]],
+    );
+    check(
+        &format!("agent a\n  llm gpt-4o provider=openai !408\n  {answered}"),
+        &expect![[r#"
+            unknown: token counts were not recorded; at least $0.0035
+        "#]],
+    );
+}
+
 /// o3 became cheaper on 2025-06-10.
 #[test]
 fn prices_are_those_of_when_the_call_began() {

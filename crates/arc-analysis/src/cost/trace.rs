@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{Cost, CostLine, NanoUsd, Span, SpanKind, Trace, UnknownCost};
+use arc_model::{Cost, CostLine, Json, NanoUsd, Span, SpanKind, Status, Trace, UnknownCost};
 
 use super::price_span;
 
@@ -11,12 +11,14 @@ use super::price_span;
 /// These are the leaf model calls and the embeddings with token counts. Agents repeat the sum of
 /// their calls, so an agent's own counts are taken only where no model call was recorded at all,
 /// and then of the outermost agents. Of several records of one call (same response id), as two
-/// instrumentations make them, the one with most counts is taken, else the first.
+/// instrumentations make them, the one with most counts is taken, else the first. A request that
+/// was turned away is no call: see [`is_turned_away`].
 pub fn billed_spans(trace: &Trace) -> Vec<&Span> {
     let mut calls: Vec<&Span> = trace.leaf_llm_spans().collect();
     if calls.is_empty() {
         calls = outermost_agents(trace);
     }
+    calls.retain(|span| !is_turned_away(span));
     let embeddings = trace.spans().iter().filter(|span| span.kind == SpanKind::Embedding && counts(span) > 0);
     calls.extend(embeddings);
     without_repeats(calls)
@@ -27,7 +29,8 @@ pub fn billed_spans(trace: &Trace) -> Vec<&Span> {
 /// Unknown as soon as one of them is, and then at least what the others cost.
 pub fn price_trace(trace: &Trace) -> Cost {
     let spans = billed_spans(trace);
-    let has_calls = spans.iter().any(|span| span.kind != SpanKind::Embedding);
+    let has_calls =
+        trace.leaf_llm_spans().next().is_some() || spans.iter().any(|span| span.kind != SpanKind::Embedding);
     let mut why = (!has_calls).then_some(UnknownCost::NoLlmCalls);
     let mut at_least = NanoUsd::ZERO;
     let mut lines = Vec::new();
@@ -49,6 +52,20 @@ pub fn price_trace(trace: &Trace) -> Cost {
         Some(why) => Cost::Unknown { why, at_least },
         None => Cost::from_lines(lines),
     }
+}
+
+/// Returns whether the provider refused a request before any work was done on it, so that nothing is
+/// billed: a retried rate limit must not make the cost of a run unknown.
+///
+/// Only for answers that say so by their HTTP status: no access, no such model, too large, too many
+/// requests, overloaded. A bad request or a timeout may have been processed and billed, so those stay
+/// unknown (Azure `OpenAI` bills content-filtered 400 and timed-out 408 answers, but not 401 and 429).
+fn is_turned_away(span: &Span) -> bool {
+    let Status::Error { kind, .. } = &span.status else { return false };
+    let written = kind.as_deref().and_then(|kind| kind.parse().ok());
+    let recorded = || span.attributes.get("http.response.status_code").and_then(Json::as_u64);
+    let refused = matches!(written.or_else(recorded), Some(401 | 403 | 404 | 413 | 429 | 503 | 529));
+    refused && counts(span) == 0 && span.messages_out.is_empty()
 }
 
 fn add(lines: &mut Vec<CostLine>, line: CostLine) {
