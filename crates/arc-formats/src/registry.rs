@@ -11,6 +11,8 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::otlp_protobuf::OtlpProtobuf,
     &wire::openinference_export::OpenInferenceExport,
     &wire::tau_bench::TauBench,
+    &wire::agentdojo::AgentDojo,
+    &wire::claude_code::ClaudeCode,
     &wire::chat::Chat,
 ];
 

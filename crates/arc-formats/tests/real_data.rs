@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use arc_formats::{Decoded, Source, decode};
-use arc_model::{DiagnosticSeverity, OutcomeSource, SpanKind, Termination, Trace, TraceId, Verdict};
+use arc_model::{DiagnosticSeverity, OutcomeSource, Span, SpanKind, Termination, Trace, TraceId, Verdict};
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
 #[expect(clippy::disallowed_methods, reason = "only these tests read the folder's place")]
@@ -146,4 +146,28 @@ fn the_examples_of_opentelemetry_decode_or_say_which_signal_they_are() {
         assert_eq!((decoded.format, decoded.spans.len()), (Some("otlp-json"), 0));
         assert!(rejected(&decoded)[0].contains(signal), "{:?}", decoded.diagnostics);
     }
+}
+
+#[test]
+fn the_clean_runs_of_agentdojo_succeed_as_often_as_each_header_says() {
+    let Some(folder) = data("agentdojo") else { return };
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        files += 1;
+        let text = std::fs::read_to_string(&path).unwrap();
+        let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        let decoded = decode_file(&path);
+        assert_eq!(decoded.format, Some("agentdojo"));
+        assert_eq!(rejected(&decoded), Vec::<String>::new());
+        let roots: Vec<_> = decoded.spans.iter().filter(|span| span.kind == SpanKind::Agent).collect();
+        let (attacked, clean): (Vec<&Span>, Vec<&Span>) =
+            roots.iter().copied().partition(|root| root.attributes.contains_key("metadata.injection_task_id"));
+        assert_eq!((attacked.len(), clean.len()), (97, 97));
+        let succeeded = clean.iter().filter(|root| root.facts.outcomes[0].verdict == Verdict::Succeeded).count();
+        let expected = header["metadata"]["accuracy"].as_f64().unwrap() * 97.0;
+        assert!((f64::from(u32::try_from(succeeded).unwrap()) - expected).abs() < 1e-6, "{}", path.display());
+        assert!(attacked.iter().all(|root| root.attributes["metadata.security"].is_boolean()));
+    }
+    assert_eq!(files, 8);
 }

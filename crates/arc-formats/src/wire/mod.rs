@@ -10,8 +10,11 @@ use crate::{
     output::Output,
 };
 
+pub mod agentdojo;
+mod answers;
 mod any_value;
 pub mod chat;
+pub mod claude_code;
 mod conversation;
 mod identity;
 mod iso_duration;

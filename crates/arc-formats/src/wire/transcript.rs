@@ -183,10 +183,11 @@ fn settle(span: &mut Span, result: &Payload, is_error: Option<bool>, rest: &Attr
     };
 }
 
-/// Returns which pending call a result answers: by id; without one, the first of its name.
+/// Returns which pending call a result answers: by id, of several with one id (some models count them
+/// anew in every answer) the latest; without an id, the first of its name.
 fn answered(pending: &[Pending], id: Option<&str>, name: Option<&str>) -> Option<usize> {
     match (id, name) {
-        (Some(id), _) => pending.iter().position(|call| call.id.as_deref() == Some(id)),
+        (Some(id), _) => pending.iter().rposition(|call| call.id.as_deref() == Some(id)),
         (None, Some(name)) => pending.iter().position(|call| call.name == name),
         (None, None) => (!pending.is_empty()).then_some(0),
     }
