@@ -13,6 +13,8 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::tau_bench::TauBench,
     &wire::agentdojo::AgentDojo,
     &wire::claude_code::ClaudeCode,
+    &wire::atif::Atif,
+    &wire::provider_response::ProviderResponse,
     &wire::chat::Chat,
 ];
 

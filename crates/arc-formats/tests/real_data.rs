@@ -171,3 +171,99 @@ fn the_clean_runs_of_agentdojo_succeed_as_often_as_each_header_says() {
     }
     assert_eq!(files, 8);
 }
+
+/// Model calls with their tokens in and out, and tool calls by name, of one run.
+fn steps(decoded: &Decoded) -> (Vec<(u64, u64)>, Vec<String>) {
+    let side: BTreeSet<_> = decoded.spans.iter().filter(|span| span.name == "sub-agent").map(|s| s.span_id).collect();
+    let main = || decoded.spans.iter().filter(|span| span.parent_id.is_none_or(|parent| !side.contains(&parent)));
+    let calls = main().filter(|span| span.kind == SpanKind::Llm).filter_map(|span| span.usage.as_ref());
+    let mut calls: Vec<_> = calls.map(|usage| (usage.input.unwrap(), usage.output.unwrap())).collect();
+    let answered = main().filter_map(|span| span.tool.as_ref()).filter(|tool| tool.result.is_some());
+    let mut tools: Vec<_> = answered.map(|tool| format!("{} {}", tool.name, tool.id.as_deref().unwrap())).collect();
+    calls.sort_unstable();
+    tools.sort_unstable();
+    (calls, tools)
+}
+
+#[test]
+fn the_formats_of_one_claude_code_trial_have_the_same_steps_and_tokens() {
+    let Some(folder) = data("claude-code-terminal-bench/kimi-k2.5") else { return };
+    let (mut trials, mut same_calls, mut same_tools, mut same_tokens) = (0, 0, 0, 0);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let trial = entry.unwrap().path();
+        let stream = decode_file(&trial.join("agent/claude-code.txt"));
+        assert_eq!(stream.format, Some("claude-code"));
+        assert_eq!(rejected(&stream), Vec::<String>::new());
+        let trajectory = trial.join("agent/trajectory.json");
+        if !trajectory.exists() {
+            continue;
+        }
+        trials += 1;
+        let trajectory = decode_file(&trajectory);
+        assert_eq!(trajectory.format, Some("atif"));
+        assert_eq!(rejected(&trajectory), Vec::<String>::new());
+        let ((stream_calls, stream_tools), (calls, tools)) = (steps(&stream), steps(&trajectory));
+        let result: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(trial.join("result.json")).unwrap()).unwrap();
+        let total = |calls: &[(u64, u64)]| calls.iter().fold((0, 0), |sum, call| (sum.0 + call.0, sum.1 + call.1));
+        let expected = &result["agent_result"];
+        let expected = (expected["n_input_tokens"].as_u64().unwrap(), expected["n_output_tokens"].as_u64().unwrap());
+        assert_eq!(total(&calls), expected, "{}", trial.display());
+        same_tokens += usize::from(total(&stream_calls) == expected);
+        same_calls += usize::from(stream_calls == calls);
+        same_tools += usize::from(stream_tools == tools);
+    }
+    // One trajectory leaves sub-agents out, and one session's totals hold a call that neither log has. In four an
+    // answer stands with zero tokens in the stream and its real count is only in the totals.
+    assert_eq!((trials, same_tokens, same_calls, same_tools), (41, 39, 35, 41));
+}
+
+/// Writes a recorded usage as a whole answer of its provider, as far as its shape can be told.
+fn answer_with(body: &serde_json::Value) -> Option<serde_json::Value> {
+    let model = body.get("model").or_else(|| body.get("modelVersion")).cloned().unwrap_or_else(|| "m".into());
+    let mut answer = if body.get("usageMetadata").is_some() {
+        serde_json::json!({"modelVersion": model, "candidates": [{"content": {"parts": []}}]})
+    } else {
+        let usage = body.get("usage")?;
+        if usage.get("prompt_tokens").is_some() {
+            serde_json::json!({"object": "chat.completion", "model": model, "choices": []})
+        } else if usage.get("input_tokens_details").is_some() {
+            serde_json::json!({"object": "response", "model": model, "output": []})
+        } else if usage.get("input_tokens").is_some() {
+            serde_json::json!({"type": "message", "role": "assistant", "model": model, "content": []})
+        } else {
+            return None;
+        }
+    };
+    for name in ["usage", "usageMetadata"] {
+        if let Some(counts) = body.get(name) {
+            answer[name] = counts.clone();
+        }
+    }
+    Some(answer)
+}
+
+#[test]
+fn the_usage_of_raw_answers_is_counted_as_its_provider_bills_it() {
+    let Some(path) = data("provider-usages/usages.json") else { return };
+    let records: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let (mut read, mut differing) = (0, Vec::new());
+    for record in &records {
+        let Some(answer) = answer_with(&record["body"]) else { continue };
+        let decoded = decode(answer.to_string().as_bytes(), Source::default());
+        assert_eq!(decoded.format, Some("provider-response"));
+        let found = decoded.spans[0].usage.clone().unwrap_or_default();
+        read += 1;
+        let agrees = |expected: &serde_json::Value| {
+            let is = |name: &str, found: Option<u64>| expected[name].as_u64().unwrap_or(0) == found.unwrap_or(0);
+            is("input_tokens", found.input)
+                && is("output_tokens", found.output)
+                && is("cache_read_tokens", found.cache_read)
+                && is("cache_write_tokens", found.cache_write)
+        };
+        if !record["extracted"].as_array().unwrap().iter().any(|one| agrees(&one["usage"])) {
+            differing.push(record.to_string());
+        }
+    }
+    assert_eq!((read, differing), (723, Vec::new()));
+}

@@ -11,26 +11,30 @@ use crate::{
     read::value::{count, number, take_text},
 };
 
-/// Messages in order; those of the model with one `id` are one message.
+/// Messages in order; those with one key are one message.
 #[derive(Default)]
 pub(super) struct Answers {
     messages: Vec<(Map<String, Json>, Place)>,
-    by_id: BTreeMap<String, usize>,
+    by_key: BTreeMap<String, usize>,
 }
 
 impl Answers {
     /// Adds a message; one that continues an answer is joined to it, and its usage does not add up.
-    pub(super) fn add(&mut self, message: Map<String, Json>, here: Place) {
-        let id = message.get("id").and_then(Json::as_str).map(str::to_owned);
-        let known = id.as_ref().and_then(|id| self.by_id.get(id)).copied();
+    pub(super) fn add(&mut self, message: Map<String, Json>, key: Option<String>, here: Place) {
+        let known = key.as_ref().and_then(|key| self.by_key.get(key)).copied();
         if let Some((answer, _)) = known.and_then(|index| self.messages.get_mut(index)) {
             join(answer, message);
             return;
         }
-        if let Some(id) = id {
-            self.by_id.insert(id, self.messages.len());
+        if let Some(key) = key {
+            self.by_key.insert(key, self.messages.len());
         }
         self.messages.push((message, here));
+    }
+
+    /// Returns whether an answer with this key is known.
+    pub(super) fn holds(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// Reads the messages.

@@ -177,7 +177,8 @@ impl Session {
             Some(branch) => self.branches.entry(branch).or_default(),
             None => &mut self.answers,
         };
-        answers.add(message, here);
+        let id = message.get("id").and_then(Json::as_str).map(str::to_owned);
+        answers.add(message, id, here);
     }
 
     fn push(mut self, id: &str, out: &mut Output) {

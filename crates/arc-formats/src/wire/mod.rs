@@ -13,6 +13,7 @@ use crate::{
 pub mod agentdojo;
 mod answers;
 mod any_value;
+pub mod atif;
 pub mod chat;
 pub mod claude_code;
 mod conversation;
@@ -21,6 +22,7 @@ mod iso_duration;
 pub mod openinference_export;
 pub mod otlp_json;
 pub mod otlp_protobuf;
+pub mod provider_response;
 pub mod tau_bench;
 mod transcript;
 mod written_id;
