@@ -111,7 +111,7 @@ def test_messages_are_recorded_exactly(way, url, tracer, sink):
 
         text = tracer.trace_agent(agent)("balance?")
     assert text == "You have 12 euros."
-    assert tracer.flush()
+    assert tracer.flush(60)
     first, second = sink.calls
     assert first["gen_ai.provider.name"] == "anthropic"
     assert (first["gen_ai.request.model"], first["gen_ai.request.max_tokens"]) == ("claude-test-1", 256)
@@ -162,7 +162,7 @@ def test_a_stream_left_early_has_no_output_count(url, tracer, sink):
         return None
 
     assert agent("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     (call,) = sink.calls
     assert call["arc_eval.stream_closed_early"] is True
     assert call.tokens["input_tokens"] == 1500
@@ -180,7 +180,7 @@ def test_an_overloaded_provider_is_an_error_of_each_attempt(scripted, tracer, si
 
     with pytest.raises(anthropic.APIStatusError):
         agent("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [(call.is_error, call["error.type"]) for call in sink.calls] == [(True, "529"), (True, "529")]
 
 
@@ -194,5 +194,5 @@ def test_counting_tokens_is_no_model_call(scripted, tracer, sink):
 
     with pytest.raises(anthropic.NotFoundError):
         agent("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.calls == []

@@ -15,7 +15,7 @@ def test_the_first_call_in_a_block_is_the_run_and_later_ones_are_its_turns(trace
         assert agent("one") == "ONE"
         assert agent("two") == "TWO"
         tracer.record_outcome(True, source="check", score=0.5, reason="as expected")
-    assert tracer.flush()
+    assert tracer.flush(60)
     run, turn = sink.runs
     assert run.trace == block.trace_id
     assert (run["arc_eval.task"], run["arc_eval.trial"], run["arc_eval.step_limit"]) == ("t-1", 2, 5)
@@ -34,7 +34,7 @@ def test_an_exception_caught_in_the_block_is_still_how_the_run_ended(tracer, sin
 
     with tracer.run(task="t"), pytest.raises(ValueError, match="no"):
         tracer.trace_agent(agent)("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.termination"] == "exception"
     assert sink.run.status["message"] == "no"
 
@@ -42,7 +42,7 @@ def test_an_exception_caught_in_the_block_is_still_how_the_run_ended(tracer, sin
 def test_an_exception_leaves_the_block_and_ends_the_run(tracer, sink):
     with pytest.raises(ValueError, match="no"), tracer.run(task="t"):
         raise ValueError("no")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert (sink.run["arc_eval.task"], sink.run["arc_eval.termination"]) == ("t", "exception")
 
 
@@ -57,7 +57,7 @@ def test_a_block_works_around_async_agents(tracer, sink):
             tracer.record_outcome(False)
 
     asyncio.run(main())
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.outcome.verdict"] == "failed"
     assert sink.run["arc_eval.outcome.source"] == "host_declared"
 
@@ -66,7 +66,7 @@ def test_an_outcome_may_be_said_right_after_the_call(tracer, sink):
     tracer.trace_agent(lambda q: q)("q")
     tracer.record_outcome(True)
     tracer.record_outcome(False, source="human")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run.revision == 3
     assert (sink.run["arc_eval.outcome.verdict"], sink.run["arc_eval.outcome.source"]) == ("failed", "human")
 
@@ -78,20 +78,20 @@ def test_without_a_run_an_outcome_is_a_warning(tracer, caplog):
 
 def test_an_unknown_source_is_the_weakest_claim_that_fits(tracer, sink, caplog):
     tracer.trace_agent(lambda q: tracer.record_outcome(True, source="oracle"))("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.outcome.source"] == "host_declared"
     assert "'oracle'" in caplog.text
 
 
 def test_a_run_is_visible_from_its_start(tracer, sink):
     def agent(question):
-        assert tracer.flush()
+        assert tracer.flush(60)
         (started,) = sink.received
         assert (started.revision, started.end) == (0, 0)
         return question
 
     tracer.trace_agent(agent)("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert (sink.run.revision, sink.run.end > sink.run.start) == (1, True)
     assert len(sink.received) == 2
 
@@ -108,7 +108,7 @@ def test_what_the_tracer_says_is_on_the_run(sink):
         endpoint=sink.url,
     )
     tracer.trace_agent(lambda: None)()
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run.resource["arc_eval.project"] == "clinic"
     assert sink.requests[0]["x-arc-eval-project"] == "clinic"
     assert sink.requests[0]["path"] == "/v1/traces"
@@ -129,7 +129,7 @@ def test_what_the_tracer_says_is_on_the_run(sink):
 def test_domain_and_framework_are_left_to_the_server_unless_known(sink):
     tracer = ArcTracer(endpoint=sink.url)
     tracer.trace_agent(lambda: None)()
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run.get("arc_eval.domain") is None
     assert sink.run.get("arc_eval.framework") is None
 
@@ -139,5 +139,5 @@ def test_the_class_of_the_traced_object_is_proof_of_its_framework(tracer, sink):
     lookalike = type("Crew", (), {"__module__": "crewai_tools.crew", "kickoff": lambda self: "done"})
     for each in (kind, lookalike):
         tracer.trace_agent(each()).kickoff()
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [run.get("arc_eval.framework") for run in sorted(sink.runs, key=lambda run: run.start)] == ["crewai", None]

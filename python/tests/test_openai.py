@@ -175,7 +175,7 @@ def call_traced(tracer, way, url, client):
 @pytest.mark.parametrize("way", CHATS)
 def test_chat_completions_are_recorded_exactly(way, url, client, tracer, sink):
     assert call_traced(tracer, way, url, client) == "Take an umbrella."
-    assert tracer.flush()
+    assert tracer.flush(60)
     first, second = sink.calls
     assert first["gen_ai.provider.name"] == "openai"
     assert (first["gen_ai.request.model"], first["gen_ai.response.model"]) == ("gpt-4o", "gpt-4o")
@@ -223,7 +223,7 @@ def test_chat_completions_are_recorded_exactly(way, url, client, tracer, sink):
 def test_only_streams_have_a_time_to_the_first_token(url, client, tracer, sink):
     call_traced(tracer, "stream", url, client)
     call_traced(tracer, "plain", url, client)
-    assert tracer.flush()
+    assert tracer.flush(60)
     times = [call.get("gen_ai.response.time_to_first_chunk") for call in sorted(sink.calls, key=lambda c: c.start)]
     assert all(0 < time < 5 for time in times[:2])
     assert times[2:] == [None, None]
@@ -280,7 +280,7 @@ def test_responses_are_recorded_exactly(way, url, client, tracer, sink):
     else:
         text = tracer.trace_agent(lambda q: (responses if way == "plain" else responses_stream)(client))("q")
     assert text == "Take an umbrella."
-    assert tracer.flush()
+    assert tracer.flush(60)
     first, second = sink.calls
     assert first.json("gen_ai.system_instructions") == [{"type": "text", "content": "Be brief."}]
     assert first["gen_ai.request.max_tokens"] == 99
@@ -305,7 +305,7 @@ def test_calls_without_a_result_have_an_unknown_one(client, tracer, sink):
 
     with pytest.raises(LookupError):
         agent("weather?")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [tool["gen_ai.tool.name"] for tool in sink.tools] == ["get_weather", "get_time"]
     for tool in sink.tools:
         assert tool.get("gen_ai.tool.call.result") is None
@@ -327,7 +327,7 @@ def test_a_stream_left_early_is_recorded_as_far_as_it_got(client, tracer, sink):
 
     start = agent("q")
     assert start
-    assert tracer.flush()
+    assert tracer.flush(60)
     (call,) = sink.calls
     assert call["arc_eval.stream_closed_early"] is True
     assert call.tokens == {}
@@ -339,7 +339,7 @@ def test_calls_outside_a_run_are_not_recorded(client, tracer, sink):
     tracer.trace_agent(lambda q: q)("q")
     client.chat.completions.create(model="m", messages=[{"role": "user", "content": "weather?"}])
     client.models.list()
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.calls == []
 
 
@@ -355,7 +355,7 @@ def test_without_content_capture_only_facts_leave_the_process(client, sink):
 
     with pytest.raises(LookupError):
         agent("weather?")
-    assert tracer.flush()
+    assert tracer.flush(60)
     sent = json.dumps([span.raw for span in sink.received])
     for content in ("weather?", "Oslo", "umbrella", "rain"):
         assert content not in sent
@@ -373,7 +373,7 @@ def test_clients_on_the_older_http_library_are_seen_too(url, tracer, sink):
                 return json.loads(response.read())["choices"][0]["finish_reason"]
 
     assert agent("q") == "tool_calls"
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.calls[0].tokens["input_tokens"] == 1200
 
 
@@ -383,7 +383,7 @@ def test_a_stream_that_outlives_its_run_is_still_recorded(client, tracer, sink):
     stream = agent("q")
     assert isinstance(stream, openai.Stream)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == "Take an umbrella."
-    assert tracer.flush()
+    assert tracer.flush(60)
     (call,) = sink.calls
     assert (call.parent, call.trace) == (sink.run.id, sink.run.trace)
     assert call.json("gen_ai.output.messages")[0]["parts"][0]["content"] == "Take an umbrella."

@@ -25,7 +25,7 @@ def test_an_error_of_the_provider_is_the_call_s_and_reaches_the_host(error, scri
 
     with pytest.raises(kind):
         agent("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     (call,) = sink.calls
     assert (call.is_error, call["error.type"], call.status["message"]) == (True, status, "no luck")
     assert call["http.response.status_code"] == int(status)
@@ -42,7 +42,7 @@ def test_retries_are_separate_calls(scripted, tracer, sink):
             return client.chat.completions.create(model="m", messages=[{"role": "user", "content": "q"}])
 
     assert agent("q").choices[0].message.content == "ok"
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [(call.is_error, call.get("http.request.resend_count")) for call in sink.calls] == [(True, None), (False, 1)]
     assert sink.run["arc_eval.termination"] == "completed"
 
@@ -76,7 +76,7 @@ def test_a_broken_answer_is_an_error_of_the_call(error, stream, kind, scripted, 
         except Exception as raised:
             outcomes.append(repr(raised))
     assert outcomes[0] == outcomes[1]
-    assert tracer.flush()
+    assert tracer.flush(60)
     (call,) = sink.calls
     assert call.is_error
     assert call["error.type"].endswith(kind)
@@ -90,7 +90,7 @@ def test_a_server_that_is_not_there_is_an_error_of_the_call(tracer, sink):
 
     with pytest.raises(openai.APIConnectionError):
         agent("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     (call,) = sink.calls
     assert call["error.type"].endswith("ConnectError")
     assert call.events[0]["name"] == "exception"

@@ -44,7 +44,7 @@ def test_a_generator_yields_receives_throws_and_returns_as_before(tracer, sink):
         assert end.value.value == ["x", "caught"]
         with pytest.raises(StopIteration):
             next(generator)
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run.payload("arc_eval.output") == "abc"
     assert sink.run["arc_eval.termination"] == "completed"
 
@@ -93,7 +93,7 @@ def test_a_stream_left_early_is_an_abandoned_run(leave, tracer, sink):
     holder = [generator]
     del generator
     leave(holder.pop())
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.termination"] == "cancelled"
     assert sink.run["arc_eval.abandoned"] is True
     assert sink.run.payload("arc_eval.output") == "a"
@@ -104,7 +104,7 @@ def test_a_stream_left_early_is_an_abandoned_run(leave, tracer, sink):
 def test_a_stream_never_begun_is_no_run(leave, tracer, sink):
     leave(tracer.trace_agent(letters)("q"))
     tracer.trace_agent(lambda q: q)("other")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run.payload("arc_eval.input") == "other"
 
 
@@ -122,7 +122,7 @@ def test_an_async_generator_behaves_as_before(tracer, sink):
         assert items == ["a", "b"]
 
     asyncio.run(main())
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert [run.payload("arc_eval.output") for run in sorted(sink.runs, key=lambda run: run.start)] == ["ax", "ab"]
 
 
@@ -134,7 +134,7 @@ def test_an_async_generator_closed_early_is_an_abandoned_run(tracer, sink):
         await generator.aclose()
 
     asyncio.run(main())
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert (sink.run["arc_eval.termination"], sink.run["arc_eval.abandoned"]) == ("cancelled", True)
 
 
@@ -146,7 +146,7 @@ def test_an_exception_thrown_into_an_async_generator_fails_the_run(tracer, sink)
             await generator.athrow(KeyError("k"))
 
     asyncio.run(main())
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["error.type"] == "KeyError"
 
 
@@ -164,7 +164,7 @@ def test_a_coroutine_is_a_coroutine_and_warns_once_when_never_awaited(tracer, si
         gc.collect()
     assert [str(warning.message) for warning in caught] == [f"coroutine '{agent.__qualname__}' was never awaited"]
     assert asyncio.run(tracer.trace_agent(agent)("q")) == "q"
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert len(sink.runs) == 1
 
 

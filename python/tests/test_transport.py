@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -63,6 +64,27 @@ def test_a_flush_with_nothing_to_send_starts_no_thread(sink):
     transport = HttpTransport(sink.url)
     assert transport.flush(1)
     assert transport._thread is None
+
+
+def test_a_record_sent_by_a_finaliser_while_the_thread_starts_does_not_start_a_second_one(sink, monkeypatch):
+    transport = HttpTransport(sink.url)
+    started = []
+
+    class Interrupted(threading.Thread):
+        """A thread whose start is interrupted by the collection of a run that nobody ended."""
+
+        def start(self) -> None:
+            # The server under test starts threads, too.
+            if self.name == "arc-eval":
+                started.append(self)
+                if len(started) < 3:
+                    transport.send(span("by the finaliser"))
+            super().start()
+
+    monkeypatch.setattr(transport_module.threading, "Thread", Interrupted)
+    transport.send(span("by the program"))
+    assert transport.flush(60)
+    assert [len(started), len(sink.received)] == [1, 2]
 
 
 def test_a_server_that_is_down_is_said_once_and_costs_a_flush_nothing(closed_port, caplog):
@@ -139,7 +161,7 @@ def test_after_shutdown_nothing_is_sent_and_the_agent_goes_on(sink):
     assert tracer.shutdown()
     received = len(sink.received)
     assert agent(2) == 2
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert len(sink.received) == received
 
 
@@ -153,7 +175,7 @@ def test_a_forked_child_has_a_queue_and_a_thread_of_its_own(sink):
         os._exit(0 if tracer.flush(5) else 1)
     agent("parent after")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sorted(run.payload("arc_eval.input") for run in sink.runs) == ["child", "parent after", "parent before"]
 
 

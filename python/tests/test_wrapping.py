@@ -98,7 +98,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_call_returns_the_very_object_and_is_one_completed_run(way, tracer, sink):
     assert WAYS[way](tracer) is ANSWER
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.termination"] == "completed"
     assert sink.run.payload("arc_eval.input") == "q"
     assert sink.run["gen_ai.agent.name"] == "teller"
@@ -165,7 +165,7 @@ def test_a_traced_class_is_the_same_class_with_one_run_per_outer_call(tracer, si
 
     assert tracer.trace_agent(Layered) is Layered
     assert Layered().run("q") is ANSWER
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert len(sink.runs) == 1
 
 
@@ -178,7 +178,7 @@ def test_methods_can_be_decorated_in_their_class(sink):
     support = Support()
     assert support.answer("q") == (support, "q")
     tracer = ArcTracer(endpoint=sink.url)
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.domain"] == "support"
     assert sink.run["gen_ai.agent.name"] == "answer"
 
@@ -186,7 +186,7 @@ def test_methods_can_be_decorated_in_their_class(sink):
 def test_tracing_twice_is_tracing_once(tracer, sink):
     tracer.trace_agent(tracer.trace_agent(plain_function))("q")
     tracer.trace_agent(tracer.trace_agent(Agent())).run("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert len(sink.runs) == 2
 
 
@@ -240,7 +240,7 @@ def test_an_exception_passes_with_its_traceback_and_is_recorded(way, tracer, sin
         FAILURES[way](tracer)
     assert traceback.extract_tb(caught.value.__traceback__)[-1].name.startswith("failing")
     assert caught.value.__context__ is None
-    assert tracer.flush()
+    assert tracer.flush(60)
     run = sink.run
     assert run["arc_eval.termination"] == "exception"
     assert run.status == {"code": 2, "message": "no such account"}
@@ -262,7 +262,7 @@ def test_being_stopped_is_cancelled_not_failed(error, tracer, sink):
 
     with pytest.raises(error):
         agent("q")
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.termination"] == "cancelled"
     assert sink.run["error.type"].endswith(error.__name__)
     assert not sink.run.is_error
@@ -280,7 +280,7 @@ def test_a_cancelled_task_is_a_cancelled_run(tracer, sink):
             await task
 
     asyncio.run(main())
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.termination"] == "cancelled"
 
 
@@ -305,7 +305,7 @@ def test_runs_in_concurrent_tasks_are_kept_apart(tracer, sink):
         return await asyncio.gather(*(traced(number) for number in range(10)))
 
     assert asyncio.run(main()) == list(range(10))
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert len({run.trace for run in sink.runs}) == 10
     for run in sink.runs:
         expected = "succeeded" if run.payload("arc_eval.input") % 2 == 0 else "failed"
@@ -323,5 +323,5 @@ def test_a_future_ends_the_run_when_it_is_done(tracer, sink):
         return await future
 
     assert asyncio.run(main()) is ANSWER
-    assert tracer.flush()
+    assert tracer.flush(60)
     assert sink.run["arc_eval.termination"] == "completed"

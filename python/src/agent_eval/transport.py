@@ -72,6 +72,7 @@ class HttpTransport:
         self._queued_bytes = 0  # of the queue and of the batch under way
         self._queued_spans = 0
         self._thread: threading.Thread | None = None
+        self._starting = False
         self._closed = False
         self._idle = False
         self._flushes = 0  # asked for so far
@@ -132,10 +133,16 @@ class HttpTransport:
         return self.counts.delivered + self.counts.rejected + self.counts.dropped
 
     def _start(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
+        # Starting a thread can run a finaliser that sends: it must not start a second one on the same connection.
+        if self._starting or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._starting = True
+        try:
             self._thread = threading.Thread(target=self._work, name="arc-eval", daemon=True)
             self._thread.start()
             _flush_when_a_child_process_ends(self)
+        finally:
+            self._starting = False
 
     # The rest runs on the background thread.
 
