@@ -19,8 +19,16 @@ pub const WIRES: &[&dyn Wire] = &[
 ];
 
 /// The attribute dialects, in order of precedence: where two say different things, the first wins.
-pub const DIALECTS: &[&dyn Dialect] =
-    &[&dialect::arc_eval::ArcEval, &dialect::otel_genai::OtelGenAi, &dialect::openinference::OpenInference];
+///
+/// Those that say what a span is more exactly than OpenTelemetry's names do go before these.
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &dialect::arc_eval::ArcEval,
+    &dialect::openllmetry::OpenLlmetry,
+    &dialect::vercel_ai::VercelAi,
+    &dialect::otel_genai::OtelGenAi,
+    &dialect::openinference::OpenInference,
+    &dialect::mcp::Mcp,
+];
 
 /// Returns the wire with this id.
 pub fn wire(id: &str) -> Option<&'static dyn Wire> {

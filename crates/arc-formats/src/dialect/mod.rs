@@ -11,10 +11,13 @@ use crate::raw::RawSpan;
 pub use crate::read::attributes::Found;
 
 pub mod arc_eval;
+pub mod mcp;
 pub mod openinference;
 mod openinference_messages;
+pub mod openllmetry;
 pub mod otel_genai;
 mod otel_messages;
+pub mod vercel_ai;
 
 /// A convention for naming attributes.
 pub trait Dialect: Sync {

@@ -191,7 +191,7 @@ fn is_schema(payload: &Payload) -> bool {
 
 /// Python's calling convention, as the instrumentation of smolagents writes it, says nothing about
 /// the arguments when all have names.
-fn keyword_arguments(found: Found<Payload>) -> Found<Payload> {
+pub(super) fn keyword_arguments(found: Found<Payload>) -> Found<Payload> {
     let Payload::Json(Json::Object(fields)) = &found.value else { return found };
     let known = fields.keys().all(|name| matches!(name.as_str(), "args" | "kwargs" | "sanitize_inputs_outputs"));
     match (fields.get("args"), fields.get("kwargs")) {

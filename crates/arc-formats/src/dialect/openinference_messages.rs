@@ -9,7 +9,7 @@ use super::{Found, Reading};
 use crate::read::{attributes::Reader, messages, value::is_blank};
 
 /// An attribute below an index: what follows the index, its full name and its value.
-type Below<'a> = (&'a str, String, &'a Json);
+pub(super) type Below<'a> = (&'a str, String, &'a Json);
 
 /// Returns the attributes below a prefix by the index that follows it, in order of the index.
 pub(super) fn by_index<'a>(attributes: Reader<'a>, prefix: &'a str) -> BTreeMap<u64, Vec<Below<'a>>> {
@@ -23,7 +23,10 @@ pub(super) fn by_index<'a>(attributes: Reader<'a>, prefix: &'a str) -> BTreeMap<
 }
 
 /// Splits by the index behind a second prefix: `message.tool_calls.<k>.…`.
-fn by_inner_index<'a, 'b>(below: &'b [Below<'a>], prefix: &str) -> BTreeMap<u64, Vec<(&'a str, &'b Below<'a>)>> {
+pub(super) fn by_inner_index<'a, 'b>(
+    below: &'b [Below<'a>],
+    prefix: &str,
+) -> BTreeMap<u64, Vec<(&'a str, &'b Below<'a>)>> {
     let mut indices: BTreeMap<u64, Vec<(&'a str, &'b Below<'a>)>> = BTreeMap::new();
     for attribute in below {
         let Some((index, rest)) = attribute.0.strip_prefix(prefix).and_then(|rest| rest.split_once('.')) else {

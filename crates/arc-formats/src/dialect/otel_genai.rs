@@ -1,4 +1,4 @@
-//! OpenTelemetry's conventions for generative AI, in the names of all versions: `gen_ai.*` and `mcp.*`.
+//! OpenTelemetry's conventions for generative AI, in the names of all versions: `gen_ai.*`.
 //!
 //! Newer names come first in every list, older ones behind them. Versions are never asked for: one
 //! trace may mix them. Messages, from attributes or from events, are read in `otel_messages`.
@@ -30,7 +30,7 @@ impl Dialect for OtelGenAi {
     }
 
     fn speaks(&self, span: &RawSpan) -> bool {
-        Reader::new(&span.attributes).speaks(&["gen_ai.", "mcp."])
+        Reader::new(&span.attributes).speaks(&["gen_ai."])
             || span.events.iter().any(|event| event.name.starts_with("gen_ai."))
     }
 
@@ -89,9 +89,6 @@ fn kind(attributes: Reader<'_>) -> Option<SpanKind> {
     if has("gen_ai.tool.name") || has("gen_ai.tool.call.id") {
         return Some(SpanKind::Tool);
     }
-    if let Some(method) = attributes.get("mcp.method.name").and_then(Json::as_str) {
-        return Some(if method == "tools/call" { SpanKind::Tool } else { SpanKind::Step });
-    }
     if has("gen_ai.request.model") || has("gen_ai.response.model") {
         return Some(SpanKind::Llm);
     }
@@ -128,6 +125,7 @@ fn usage(attributes: Reader<'_>) -> Option<Usage> {
             "gen_ai.usage.reasoning.output_tokens",
             "gen_ai.usage.reasoning_tokens",
             "gen_ai.usage.details.reasoning_tokens",
+            "llm.usage.reasoning_tokens",
         ]),
         audio_input: attributes.count(&["gen_ai.usage.audio.input_tokens"]),
         audio_output: attributes.count(&["gen_ai.usage.audio.output_tokens"]),

@@ -48,7 +48,7 @@ fn is_exclusive(scope: &Scope, model: Option<&str>, rules: &[EmitterRule]) -> bo
     rules.any(|rule| version < rule.inclusive_since && model.contains(rule.model))
 }
 
-fn version(text: &str) -> Option<[u32; 3]> {
+pub(crate) fn version(text: &str) -> Option<[u32; 3]> {
     let mut numbers = text.split('.').map(|part| part.parse().ok());
     Some([numbers.next()??, numbers.next().unwrap_or(Some(0))?, numbers.next().unwrap_or(Some(0)).unwrap_or(0)])
 }

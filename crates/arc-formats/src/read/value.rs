@@ -49,6 +49,16 @@ pub(crate) fn structured(value: &Json) -> Option<Json> {
     }
 }
 
+/// Returns the text that a JSON string written as text holds; any other value as it is.
+pub(crate) fn unquoted(value: &Json) -> Json {
+    match value {
+        Json::String(text) if text.starts_with('"') => {
+            serde_json::from_str(text).map_or_else(|_| value.clone(), Json::String)
+        }
+        _ => value.clone(),
+    }
+}
+
 /// Returns whether there is nothing in a value.
 pub(crate) fn is_blank(value: &Json) -> bool {
     match value {
