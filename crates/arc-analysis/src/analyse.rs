@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arc_catalog::Catalog;
 use arc_model::{
-    AgentName, AgentRef, Evidence, Field, Finding, Json, LeafCount, Message, Part, Payload, Role, Run, Span, SpanKind,
-    Status, Termination, Timestamp, Trace, Verdict,
+    AgentName, AgentRef, Cost, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload, Role, Run,
+    Span, SpanKind, Status, Termination, Timestamp, Trace, UnknownCost, Verdict,
 };
 
 use crate::{
@@ -21,6 +21,8 @@ pub struct Context {
     pub received_at: Timestamp,
     /// The agent's name; it outranks what the trace says.
     pub agent: Option<AgentName>,
+    /// Whether more of it is to come.
+    pub is_running: bool,
 }
 
 /// What a trace shows.
@@ -36,10 +38,18 @@ pub struct Analysis {
 const UNNAMED: &str = "unnamed";
 
 /// Analyses one trace. The same trace gives the same analysis.
+///
+/// Of a run that goes on only what happened so far is told. What it comes to is not known yet: it has
+/// no outcome, no findings (the next span may answer what looks like a failure) and no known cost.
 pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis {
     let view = View::new(trace);
-    let findings = failures::detect_in(&view, catalog);
-    let (outcome, termination) = outcome::settle_outcome(trace, &findings);
+    let (findings, outcome, termination) = if context.is_running {
+        (Vec::new(), Outcome::default(), None)
+    } else {
+        let findings = failures::detect_in(&view, catalog);
+        let (outcome, termination) = outcome::settle_outcome(trace, &findings);
+        (findings, outcome, termination)
+    };
     let facts = trace.facts();
     let tools = ToolCounts::of(&view);
     let tokens = Tokens::of(&cost::billed_spans(trace));
@@ -56,11 +66,11 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         started_at,
         received_at: context.received_at,
         duration_ms: started_at.and_then(|start| duration_ms(trace, start)),
-        is_running: trace.spans().iter().any(Span::is_running),
+        is_running: context.is_running,
         error: error(trace, termination, outcome.verdict),
         outcome,
         termination,
-        cost: cost::price_trace(trace),
+        cost: cost_of(trace, context),
         input_tokens: tokens.input,
         output_tokens: tokens.output,
         span_count: count(trace.spans()),
@@ -76,6 +86,15 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         output_preview: output(trace).as_deref().and_then(preview),
     };
     Analysis { run, findings }
+}
+
+/// Returns what a run cost; of one that goes on only what it cost so far is known.
+fn cost_of(trace: &Trace, context: &Context) -> Cost {
+    match cost::price_trace(trace) {
+        Cost::Known { total, .. } if context.is_running => Cost::Unknown { why: UnknownCost::Running, at_least: total },
+        Cost::Unknown { at_least, .. } if context.is_running => Cost::Unknown { why: UnknownCost::Running, at_least },
+        cost => cost,
+    }
 }
 
 /// Tool calls of a run; searches are not among them.

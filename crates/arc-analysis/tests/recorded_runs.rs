@@ -28,7 +28,7 @@ fn analyses(path: &Path) -> Vec<Analysis> {
         }
         spans.entry(span.trace_id).or_default().push(span);
     }
-    let context = Context { received_at: Timestamp::default(), agent: None };
+    let context = Context { received_at: Timestamp::default(), agent: None, is_running: false };
     let traces = order.into_iter().map(|id| Trace::new(id, spans.remove(&id).unwrap()));
     traces.map(|trace| analyse(&trace, &context, Catalog::builtin())).collect()
 }

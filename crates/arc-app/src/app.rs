@@ -21,6 +21,9 @@ pub struct Settings {
     pub quiet: Duration,
     /// How long any other trace must be left alone before it is analysed as it stands.
     pub idle: Duration,
+    /// How long a running trace is left alone between two analyses, however often it is written to,
+    /// and from its first span to the first of them.
+    pub watch: Duration,
     /// How often the store is asked what became due, and what other processes changed.
     pub poll: Duration,
     /// How many traces are analysed at the same time.
@@ -32,6 +35,7 @@ impl Default for Settings {
         Self {
             quiet: Duration::from_millis(300),
             idle: Duration::from_mins(10),
+            watch: Duration::from_secs(1),
             poll: Duration::from_millis(300),
             parallel: std::thread::available_parallelism().map_or(2, usize::from),
         }

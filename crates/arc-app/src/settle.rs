@@ -1,7 +1,8 @@
 //! Settling: analysing a trace once it is complete, and storing what is known about it.
 //!
 //! A trace is due when its root ended and it was left alone for a moment, or when it was left alone
-//! for long. One that is written to afterwards is due again, and its run is replaced.
+//! for long. One that is written to afterwards is due again, and its run is replaced. Until then it
+//! is settled as a running run every so often, so that people can watch; such a run counts nowhere.
 
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
@@ -21,13 +22,13 @@ impl App {
     /// Settles the traces that are due now, and returns how many.
     pub async fn settle_due(&self) -> Result<usize, AppError> {
         let (now, settings) = (self.now(), self.settings());
-        let (quiet, idle) = (back(now, settings.quiet), back(now, settings.idle));
+        let (quiet, idle, seen) = (back(now, settings.quiet), back(now, settings.idle), back(now, settings.watch));
         // A trace that is written to all the time is settled once here, not for ever.
-        let (mut settled, mut seen) = (0, BTreeSet::new());
+        let (mut settled, mut done) = (0, BTreeSet::new());
         while !self.tasks().is_stopping() {
             let limit = BATCH.saturating_add(self.broken_count());
-            let mut due = self.without_broken(self.inner.traces.unsettled(quiet, idle, limit).await?);
-            due.retain(|trace| seen.insert((trace.project.clone(), trace.trace_id)));
+            let mut due = self.without_broken(self.inner.traces.unsettled(quiet, idle, seen, limit).await?);
+            due.retain(|trace| done.insert((trace.project.clone(), trace.trace_id)));
             if due.is_empty() {
                 break;
             }
@@ -36,13 +37,13 @@ impl App {
         Ok(settled)
     }
 
-    /// Settles every trace of a project as it stands, and returns how many.
+    /// Settles every trace of a project as it stands, running ones as if they had ended, and returns how many.
     pub async fn settle_all(&self, project: &ProjectId) -> Result<usize, AppError> {
         // As above, and a limit that grows past the traces of other projects.
         let (mut settled, mut seen, mut limit) = (0, BTreeSet::new(), BATCH);
         loop {
             let end = Timestamp::from_nanos(i64::MAX);
-            let waiting = self.inner.traces.unsettled(end, end, limit).await?;
+            let waiting = self.inner.traces.unsettled(end, end, end, limit).await?;
             let was_all = waiting.len() < limit as usize;
             let mut due = self.without_broken(waiting);
             due.retain(|trace| trace.project == *project && seen.insert(trace.trace_id));
@@ -155,7 +156,7 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         };
-        let context = Context { received_at: due.received_at, agent: None };
+        let context = Context { received_at: due.received_at, agent: None, is_running: due.is_running };
         let catalog = self.inner.catalog;
         Ok(Some(self.tasks().compute(move || analyse(&trace, &context, catalog))))
     }

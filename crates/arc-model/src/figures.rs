@@ -16,7 +16,7 @@ pub struct AgentSummary {
     pub domain: Option<String>,
     /// The framework of its latest run, where known.
     pub framework: Option<String>,
-    /// Settled runs, whatever their outcome.
+    /// Settled runs, whatever their outcome; those still running are not among them.
     pub runs: u64,
     /// Runs that succeeded.
     pub succeeded: u64,

@@ -135,7 +135,7 @@ pub enum UnknownCost {
     },
     /// Token counts contradict each other, or overlap in a way that was not recorded.
     UnclearUsage,
-    /// A model call has not ended yet.
+    /// The run goes on, or a model call has no end.
     Running,
 }
 
@@ -147,7 +147,7 @@ impl fmt::Display for UnknownCost {
             Self::NoUsage => f.write_str("token counts were not recorded"),
             Self::Unpriced { model } => write!(f, "no price for model `{model}`"),
             Self::UnclearUsage => f.write_str("the token counts do not add up"),
-            Self::Running => f.write_str("a model call has not ended"),
+            Self::Running => f.write_str("it, or a model call in it, has not ended"),
         }
     }
 }

@@ -26,7 +26,8 @@ pub struct Run {
     pub received_at: Timestamp,
     /// Time from the first start to the last end.
     pub duration_ms: Option<f64>,
-    /// Whether some span has not ended.
+    /// Whether it goes on. Until it ends, or is left alone for so long that it is taken to have ended,
+    /// its outcome and cost are unknown, it has no findings, and no figure counts it.
     pub is_running: bool,
     /// Whether it succeeded, with every claim.
     pub outcome: Outcome,

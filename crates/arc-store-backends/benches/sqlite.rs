@@ -66,15 +66,16 @@ async fn use_stored(store: &SqliteStore) {
     let mut settled = 0;
     let start = Instant::now();
     loop {
-        let waiting =
-            store.unsettled(Timestamp::from_nanos(i64::MAX), Timestamp::from_nanos(i64::MAX), 200).await.unwrap();
+        let forever = Timestamp::from_nanos(i64::MAX);
+        let waiting = store.unsettled(forever, forever, Timestamp::default(), 200).await.unwrap();
         if waiting.is_empty() {
             break;
         }
         let runs: Vec<Settled> = waiting
             .into_iter()
             .map(|waiting| {
-                let (run, findings) = random.run(waiting.trace_id);
+                let (mut run, findings) = random.run(waiting.trace_id);
+                run.is_running = false;
                 Settled { project: waiting.project, mark: waiting.mark, run, findings }
             })
             .collect();

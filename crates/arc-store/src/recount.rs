@@ -20,13 +20,14 @@ pub const fn utc_day(at: Timestamp) -> Timestamp {
 /// Counts an agent's settled runs, each given with its findings, in any order.
 ///
 /// This is the definition of [`TraceStore::figures`](crate::TraceStore::figures), for stores to be
-/// compared with and for runs that are in no store. Counts and costs stop at 2⁶³ - 1.
+/// compared with and for runs that are in no store. A run that is running counts nowhere until it
+/// ended. Counts and costs stop at 2⁶³ - 1.
 pub fn recount<'a>(runs: impl IntoIterator<Item = (&'a Run, &'a [Finding])>) -> AgentFigures {
     let mut tasks: BTreeMap<Option<&TaskId>, TaskTally> = BTreeMap::new();
     let mut days: BTreeMap<Timestamp, DayTally> = BTreeMap::new();
     let mut leaves: BTreeMap<&LeafId, Leaf> = BTreeMap::new();
     let mut unpriced: BTreeMap<String, UnpricedTally> = BTreeMap::new();
-    for (run, findings) in runs {
+    for (run, findings) in runs.into_iter().filter(|(run, _)| !run.is_running) {
         let task = tasks.entry(run.task.as_ref()).or_insert_with(|| TaskTally {
             task: run.task.clone(),
             succeeded: 0,

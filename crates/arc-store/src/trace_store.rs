@@ -34,11 +34,19 @@ pub trait TraceStore: Send + Sync {
     /// `root_ended_before`: a trace with an ended root (or no times at all) qualifies when its last
     /// write is at or before this; `idle_before`: any trace qualifies when its last write is at or
     /// before this. A root here is a span that names no parent: one whose parent has not arrived is
-    /// no reason to hurry. MUST return at most `limit`, over all projects.
+    /// no reason to hurry.
+    ///
+    /// Any other trace is [running](Unsettled::is_running). `seen_before`: it qualifies when it was
+    /// written to since it was last settled, whatever the run was, and that was at or before this;
+    /// when it was never settled, its first write takes that place. So however often a running
+    /// trace is written to, who passes "a second ago" gets it once a second.
+    ///
+    /// MUST return at most `limit`, over all projects.
     async fn unsettled(
         &self,
         root_ended_before: Timestamp,
         idle_before: Timestamp,
+        seen_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<Unsettled>, StoreError>;
 
@@ -47,6 +55,9 @@ pub trait TraceStore: Send + Sync {
     /// - MUST write run, findings and every figure derived from them in one transaction.
     /// - MUST leave a trace unsettled that was appended to after [`Unsettled::mark`] was read; the
     ///   run is stored all the same. So a run that saw less than the one it replaces is analysed again.
+    /// - A run that [is running](Run::is_running) is listed like any other, but MUST NOT enter a
+    ///   figure, and MUST leave its trace unsettled: once it ends or is idle, it is due. What was
+    ///   found in it counts only then; findings given with a running run are not stored.
     /// - Runs are stored in order; of several of one trace the last is kept. A run MAY be settled
     ///   whose spans are not stored.
     /// - Each settled run gets a new [`ChangeSeq`], greater than all before.
@@ -63,6 +74,7 @@ pub trait TraceStore: Send + Sync {
 
     /// Returns every agent with settled runs, the most recently active one first, ties by name.
     ///
+    /// One whose only runs are running is listed as well, with no runs counted.
     /// Its latest run is the first that [`TraceStore::runs`] lists.
     async fn agents(&self, project: &ProjectId) -> Result<Vec<AgentSummary>, StoreError>;
 
@@ -105,6 +117,8 @@ pub struct Unsettled {
     pub trace_id: TraceId,
     /// When its first span arrived.
     pub received_at: Timestamp,
+    /// Whether its run goes on: no root of it ended, though it has times, and it was not left idle.
+    pub is_running: bool,
     /// How far it was written when this was read.
     pub mark: WriteMark,
 }

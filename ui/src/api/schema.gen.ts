@@ -213,7 +213,7 @@ export interface components {
             framework?: string | null;
             /**
              * Format: int64
-             * @description Settled runs, whatever their outcome.
+             * @description Settled runs, whatever their outcome; those still running are not among them.
              */
             runs: number;
             /**
@@ -706,7 +706,10 @@ export interface components {
              * @description Time from the first start to the last end.
              */
             duration_ms?: number | null;
-            /** @description Whether some span has not ended. */
+            /**
+             * @description Whether it goes on. Until it ends, or is left alone for so long that it is taken to have ended,
+             *     its outcome and cost are unknown, it has no findings, and no figure counts it.
+             */
             is_running: boolean;
             /** @description Whether it succeeded, with every claim. */
             outcome: components["schemas"]["Outcome"];

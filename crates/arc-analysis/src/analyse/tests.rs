@@ -1,9 +1,9 @@
-use arc_model::{Cost, Run, sketch};
+use arc_model::{Cost, NanoUsd, Run, UnknownCost, sketch};
 
 use super::*;
 
 fn run(text: &str) -> Run {
-    let context = Context { received_at: Timestamp::from_millis(5), agent: None };
+    let context = Context { received_at: Timestamp::from_millis(5), agent: None, is_running: false };
     analyse(&sketch::parse(text).unwrap(), &context, Catalog::builtin()).run
 }
 
@@ -46,7 +46,8 @@ agent a "find the ship" agent=planner version=2 task=t/1 trial=3 session=s user=
 fn a_given_agent_name_outranks_the_trace_and_the_service_comes_last() {
     let trace = sketch::parse("agent a agent=planner resource={service.name: \"shop\"}").unwrap();
     let given = |agent: Option<&str>| {
-        let context = Context { received_at: Timestamp::default(), agent: agent.map(AgentName::new) };
+        let context =
+            Context { received_at: Timestamp::default(), agent: agent.map(AgentName::new), is_running: false };
         analyse(&trace, &context, Catalog::builtin()).run.agent.name.to_string()
     };
     assert_eq!(given(Some("mine")), "mine");
@@ -150,4 +151,25 @@ workflow w {messages: [["user", "warm in Oslo?"]]} -> {messages: [{data: {conten
     assert_eq!(previews(named), ("count".to_owned(), "4".to_owned()));
     let other = r"agent a {rows: 3} -> [1, 2]";
     assert_eq!(previews(other), (r#"{"rows":3}"#.to_owned(), "[1,2]".to_owned()));
+}
+
+#[test]
+fn of_a_run_that_goes_on_only_what_happened_so_far_is_told() {
+    let text = r#"
+agent a agent=planner failed by check @0s running
+  llm gpt-4o provider=openai in=1000 out=100 @1s +1s -> book{seat: "4A"}#1
+  tool book {seat: "4A"} #1 @2s +1s !timeout "no answer"
+"#;
+    let trace = sketch::parse(text).unwrap();
+    let context = |is_running| Context { received_at: Timestamp::default(), agent: None, is_running };
+    let Analysis { run, findings } = analyse(&trace, &context(true), Catalog::builtin());
+    assert!(run.is_running);
+    assert_eq!((findings.len(), run.findings.len(), &run.outcome, run.termination), (0, 0, &Outcome::default(), None));
+    assert_eq!((run.span_count, run.tool_calls, run.input_tokens, run.error), (3, 1, Some(1000), None));
+    assert_eq!(run.cost, Cost::Unknown { why: UnknownCost::Running, at_least: NanoUsd(3_500_000) });
+
+    // The same trace, left alone for so long that it is taken to have ended.
+    let Analysis { run, findings } = analyse(&trace, &context(false), Catalog::builtin());
+    assert!(!run.is_running && !findings.is_empty());
+    assert_eq!((run.outcome.verdict, run.cost.known()), (Verdict::Failed, Some(NanoUsd(3_500_000))));
 }

@@ -132,8 +132,8 @@ fn a_cost_that_is_not_known_says_why() {
     check(
         "llm gpt-4o @0s running",
         &expect![[r#"
-        unknown: a model call has not ended; at least $0
-    "#]],
+            unknown: it, or a model call in it, has not ended; at least $0
+        "#]],
     );
     check(
         "llm gpt-4o provider=openai in=10 out=2 cache=11",

@@ -7,6 +7,7 @@ use arc_model::{AgentName, TraceId};
 use crate::{in_memory, project, runs, spans, trace_id, verdicts};
 
 const QUIET: Duration = Duration::from_millis(300);
+const WATCH: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_mins(10);
 
 #[tokio::test]
@@ -33,7 +34,9 @@ async fn a_run_without_an_end_settles_when_idle_and_again_when_it_ends() {
     assert_eq!(app.settle_due().await.unwrap(), 0);
     clock.pass(IDLE);
     assert_eq!(app.settle_due().await.unwrap(), 1);
-    assert!(runs(&app).await[0].is_running);
+    assert_eq!(app.settle_due().await.unwrap(), 0);
+    assert!(!runs(&app).await[0].is_running);
+    assert_eq!(counted(&app).await, (1, 1));
 
     let mut ended = spans('1', "agent shop agent=shop @0s +9s failed by check");
     ended[0].revision = 1;
@@ -42,6 +45,68 @@ async fn a_run_without_an_end_settles_when_idle_and_again_when_it_ends() {
     assert_eq!(app.settle_due().await.unwrap(), 1);
     assert_eq!(verdicts(&app).await, "shop: failed");
     assert!(!runs(&app).await[0].is_running);
+}
+
+/// Runs of the agent `shop` as the listing and the report count them.
+async fn counted(app: &arc_app::App) -> (u64, u64) {
+    let report = app.report(&project(), &AgentName::from("shop")).await.unwrap().unwrap();
+    let agents = app.agents(&project()).await.unwrap();
+    (agents.first().unwrap().runs, report.reliability.runs)
+}
+
+#[tokio::test]
+async fn a_run_shows_while_it_runs_and_counts_once_it_ended() {
+    let (app, clock) = in_memory().await;
+    let start = "agent shop agent=shop @0s running";
+    app.ingest(&project(), spans('1', start)).await.unwrap();
+    clock.pass(WATCH);
+    assert_eq!(app.settle_due().await.unwrap(), 1);
+    assert_eq!(app.settle_due().await.unwrap(), 0);
+    assert!(runs(&app).await[0].is_running);
+    assert_eq!(counted(&app).await, (0, 0));
+    let report = app.report(&project(), &AgentName::from("shop")).await.unwrap().unwrap();
+    assert_eq!((report.reliability.success.estimate, report.cost.per_run, report.issues.len()), (None, None, 0));
+
+    app.ingest(&project(), spans('1', &format!("{start}\n  tool search @1s +1s !timeout"))).await.unwrap();
+    clock.pass(WATCH);
+    assert_eq!(app.settle_due().await.unwrap(), 1);
+    let detail = app.run(&project(), trace_id('1')).await.unwrap().unwrap();
+    assert_eq!((detail.run.is_running, detail.spans.len(), detail.findings.len()), (true, 2, 0));
+    assert_eq!(counted(&app).await, (0, 0));
+
+    let mut ended = spans('1', "agent shop agent=shop @0s +3s ok by check");
+    ended[0].revision = 1;
+    app.ingest(&project(), ended).await.unwrap();
+    clock.pass(QUIET);
+    assert_eq!(app.settle_due().await.unwrap(), 1);
+    let detail = app.run(&project(), trace_id('1')).await.unwrap().unwrap();
+    assert_eq!((detail.run.is_running, detail.findings.is_empty()), (false, false));
+    assert_eq!((verdicts(&app).await.as_str(), counted(&app).await), ("shop: succeeded", (1, 1)));
+}
+
+#[tokio::test]
+async fn a_run_that_is_only_watched_is_settled_once_more_when_it_is_idle() {
+    let (app, clock) = in_memory().await;
+    app.ingest(&project(), spans('1', "agent shop agent=shop @0s running")).await.unwrap();
+    clock.pass(WATCH);
+    assert_eq!(app.settle_due().await.unwrap(), 1);
+    clock.pass(IDLE);
+    assert_eq!(app.settle_due().await.unwrap(), 1);
+    assert!(!runs(&app).await[0].is_running);
+    assert_eq!((counted(&app).await, app.settle_due().await.unwrap()), ((1, 1), 0));
+}
+
+#[tokio::test]
+async fn a_run_that_writes_all_the_time_is_analysed_once_a_second() {
+    let (app, clock) = in_memory().await;
+    let mut settled = 0;
+    for written in 1..=100 {
+        let lines = format!("agent shop agent=shop @0s running{}", "\n  step s @0s +1s".repeat(written));
+        app.ingest(&project(), spans('1', &lines)).await.unwrap();
+        clock.pass(Duration::from_millis(100));
+        settled += app.settle_due().await.unwrap();
+    }
+    assert_eq!(settled, 10);
 }
 
 #[tokio::test]

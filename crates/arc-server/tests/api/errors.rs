@@ -42,7 +42,7 @@ impl TraceStore for Failing {
     async fn trace(&self, _: &ProjectId, _: TraceId) -> Result<Option<Trace>, StoreError> {
         self.fail()
     }
-    async fn unsettled(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<Vec<Unsettled>, StoreError> {
+    async fn unsettled(&self, _: Timestamp, _: Timestamp, _: Timestamp, _: u32) -> Result<Vec<Unsettled>, StoreError> {
         self.fail()
     }
     async fn settle(&self, _: &[Settled], _: Timestamp) -> Result<(), StoreError> {

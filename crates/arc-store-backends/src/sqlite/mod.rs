@@ -148,9 +148,11 @@ impl TraceStore for SqliteStore {
         &self,
         root_ended_before: Timestamp,
         idle_before: Timestamp,
+        seen_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<Unsettled>, StoreError> {
-        let find = move |db: &Connection, _: &Reading| read::unsettled(db, root_ended_before, idle_before, limit);
+        let find =
+            move |db: &Connection, _: &Reading| read::unsettled(db, root_ended_before, idle_before, seen_before, limit);
         self.read("find unsettled traces", find).await
     }
 

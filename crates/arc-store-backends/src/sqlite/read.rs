@@ -61,17 +61,20 @@ pub(super) fn unsettled(
     db: &Connection,
     root_ended_before: Timestamp,
     idle_before: Timestamp,
+    seen_before: Timestamp,
     limit: u32,
 ) -> Result<Vec<Unsettled>, StoreError> {
     let failed = while_trying("find unsettled traces");
     // Every trace qualifies when it is idle, one with an ended root also earlier.
     let ready = root_ended_before.max(idle_before).as_nanos();
-    list(db, include_str!("sql/unsettled.sql"), params![ready, idle_before.as_nanos(), limit], |row| {
+    let values = params![ready, idle_before.as_nanos(), seen_before.as_nanos(), limit];
+    list(db, include_str!("sql/unsettled.sql"), values, |row| {
         Ok(Unsettled {
             project: ProjectId::new(row.get::<_, String>(0)?),
             trace_id: trace_id(row, 1)?,
             received_at: Timestamp::from_nanos(row.get(2)?),
             mark: WriteMark(unsigned(row.get(3)?)),
+            is_running: row.get(4)?,
         })
     })
     .map_err(failed)

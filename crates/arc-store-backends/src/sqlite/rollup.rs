@@ -59,6 +59,11 @@ impl Changes {
         sign: i64,
     ) -> Result<(), StoreError> {
         let agent = (project.clone(), run.agent.name.clone());
+        if run.is_running {
+            // It counts nowhere, but its agent is listed.
+            self.agents.entry(agent).or_default();
+            return Ok(());
+        }
         let [succeeded, failed, unknown] = match run.outcome.verdict {
             Verdict::Succeeded => [1, 0, 0],
             Verdict::Failed => [0, 1, 0],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{LeafId, ProjectId, Run, TaskId, Timestamp, TraceId};
+use arc_model::{Finding, LeafId, ProjectId, Run, TaskId, Timestamp, TraceId};
 use arc_store::{Settled, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -20,14 +20,16 @@ const ATTEMPTED: &str = "settle runs";
 pub(super) fn settle(connection: &Connection, settled: &[Settled], now: Timestamp) -> Result<(), StoreError> {
     let mut changes = Changes::default();
     for item in settled {
-        let leaves = rollup::leaves(&item.findings);
+        // What is found in a run that goes on counts once it ended.
+        let findings = if item.run.is_running { &[][..] } else { &item.findings };
+        let leaves = rollup::leaves(findings);
         if let Some(old) = Old::take(connection, &item.project, item.run.trace_id)? {
             changes.count(&item.project, &old.run, &old.leaves, -1)?;
         }
         let key = put_run(connection, item, now)?;
-        put_findings(connection, key, item, &leaves)?;
+        put_findings(connection, key, item, findings, &leaves)?;
         changes.count(&item.project, &item.run, &leaves, 1)?;
-        mark(connection, item).map_err(while_trying(ATTEMPTED))?;
+        mark(connection, item, now).map_err(while_trying(ATTEMPTED))?;
     }
     changes.write(connection)
 }
@@ -101,13 +103,14 @@ fn put_findings(
     connection: &Connection,
     key: i64,
     item: &Settled,
+    findings: &[Finding],
     leaves: &BTreeMap<LeafId, Severities>,
 ) -> Result<(), StoreError> {
     let failed = while_trying(ATTEMPTED);
     let (project, agent) = (item.project.as_str(), item.run.agent.name.as_str());
     let (at, trace) = (item.run.at().as_nanos(), item.run.trace_id);
     let mut insert = connection.prepare_cached(include_str!("sql/insert_finding.sql")).map_err(&failed)?;
-    for (position, finding) in item.findings.iter().enumerate() {
+    for (position, finding) in findings.iter().enumerate() {
         let position = bits(position as u64);
         let body = to_json(finding)?;
         insert
@@ -123,13 +126,11 @@ fn put_findings(
     Ok(())
 }
 
-/// Remembers how much of the trace the run has seen.
-///
-/// A run that saw less than an earlier one leaves its trace unsettled, so that it is analysed again.
-fn mark(connection: &Connection, item: &Settled) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached("UPDATE traces SET settled = min(?3, writes) WHERE project = ?1 AND trace_id = ?2")?
-        .execute(params![item.project.as_str(), item.run.trace_id.as_bytes(), bits(item.mark.0)])
+/// Remembers how much of the trace the run has seen, and when.
+fn mark(connection: &Connection, item: &Settled, now: Timestamp) -> rusqlite::Result<usize> {
+    let (trace, mark) = (item.run.trace_id, bits(item.mark.0));
+    let values = params![item.project.as_str(), trace.as_bytes(), mark, item.run.is_running, now.as_nanos()];
+    connection.prepare_cached(include_str!("sql/mark_trace.sql"))?.execute(values)
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {

@@ -289,10 +289,24 @@ impl Generator {
         }
     }
 
+    /// Returns a run that ended, with at least one finding.
+    pub(super) fn run_with_findings(&mut self, trace_id: TraceId) -> (Run, Vec<Finding>) {
+        loop {
+            let (run, findings) = self.run(trace_id);
+            if !run.is_running && !findings.is_empty() {
+                return (run, findings);
+            }
+        }
+    }
+
     /// Returns a settled run of a trace: few agents, tasks, leaves and days, so that they meet.
+    ///
+    /// Some are running; those have no findings.
     pub fn run(&mut self, trace_id: TraceId) -> (Run, Vec<Finding>) {
+        let is_running = self.one_in(4);
         let leaves = ["tool-error", "retry-loop", "output-truncated"];
-        let findings = self.some(4, |this| {
+        let found = if is_running { 0 } else { 4 };
+        let findings = self.some(found, |this| {
             let severity = this.pick(&[Severity::Low, Severity::Medium, Severity::High, Severity::Critical]);
             let evidence = Evidence::new(this.span_id(), Field::Status, &this.text());
             Finding::new(trace_id, this.pick(&leaves), severity, this.text(), "made-up@1", evidence, [])
@@ -317,7 +331,7 @@ impl Generator {
             started_at: self.maybe(Self::run_time),
             received_at: self.run_time(),
             duration_ms: self.maybe(Self::float),
-            is_running: self.one_in(2),
+            is_running,
             outcome: Outcome::from_claims(self.some(2, Self::claim)),
             termination: self.maybe(Self::termination),
             error: self.maybe(Self::text),

@@ -17,6 +17,7 @@ pub(super) const fn at(seconds: i64) -> Timestamp {
 }
 
 pub(super) const FOREVER: Timestamp = Timestamp::from_nanos(i64::MAX);
+pub(super) const NEVER: Timestamp = Timestamp::from_nanos(i64::MIN);
 
 pub(super) fn trace_id(number: u8) -> TraceId {
     TraceId::derive(&[&[number]])
@@ -40,6 +41,7 @@ pub(super) fn run(trace: u8, agent: &str, started_at: Timestamp) -> Run {
     let (mut run, _) = Generator::new(0).run(trace_id(trace));
     run.agent.name = agent.into();
     run.started_at = Some(started_at);
+    run.is_running = false;
     run
 }
 
@@ -70,13 +72,21 @@ impl Subject {
 
     /// Returns the unsettled traces whatever their state.
     pub(super) async fn waiting(&self) -> Vec<Unsettled> {
-        self.traces.unsettled(FOREVER, FOREVER, 1000).await.unwrap()
+        self.traces.unsettled(FOREVER, FOREVER, NEVER, 1000).await.unwrap()
     }
 
-    /// Returns the traces that are due.
+    /// Returns the traces that are due, running ones aside.
     pub(super) async fn due(&self, root_ended_before: Timestamp, idle_before: Timestamp) -> Vec<TraceId> {
-        let due = self.traces.unsettled(root_ended_before, idle_before, 1000).await.unwrap();
+        let due = self.traces.unsettled(root_ended_before, idle_before, NEVER, 1000).await.unwrap();
+        assert!(due.iter().all(|unsettled| !unsettled.is_running));
         due.into_iter().map(|unsettled| unsettled.trace_id).collect()
+    }
+
+    /// Returns the running traces that are due.
+    pub(super) async fn due_running(&self, seen_before: Timestamp) -> Vec<Unsettled> {
+        let due = self.traces.unsettled(NEVER, NEVER, seen_before, 1000).await.unwrap();
+        assert!(due.iter().all(|unsettled| unsettled.is_running));
+        due
     }
 
     pub(super) async fn settle(&self, settled: &[Settled]) {
@@ -130,9 +140,10 @@ impl Subject {
         assert_eq!(found, names);
         for agent in agents {
             let runs: Vec<_> = settled.iter().filter(|settled| settled.run.agent.name == agent.name).collect();
+            let ended = runs.iter().filter(|settled| !settled.run.is_running).count();
             let expected = recount(runs.iter().map(|settled| (&settled.run, settled.findings.as_slice())));
             assert_eq!(self.figures(agent.name.as_str()).await, expected, "{}", agent.name);
-            assert_eq!(agent.runs, runs.len() as u64);
+            assert_eq!(agent.runs, ended as u64);
             assert_eq!(agent.succeeded, expected.tasks.iter().map(|task| task.succeeded).sum::<u64>());
             assert_eq!(agent.failed, expected.tasks.iter().map(|task| task.failed).sum::<u64>());
         }

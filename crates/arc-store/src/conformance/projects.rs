@@ -4,7 +4,7 @@ use arc_model::{Finding, ProjectId, Run, Span};
 
 use super::{
     Backend, Generator,
-    make::{FOREVER, at, span, trace_id},
+    make::{FOREVER, NEVER, at, span, trace_id},
 };
 use crate::{ChangeSeq, FindingQuery, Project, RunQuery, Settled, WriteMark, recount};
 
@@ -23,6 +23,7 @@ pub async fn projects_are_isolated_in_every_method(backend: &Backend) {
             }
         };
         run.agent.name = "shared".into();
+        run.is_running = false;
         (span, run, findings)
     };
     let both = [(&ours, of("ours")), (&theirs, of("theirs"))];
@@ -30,17 +31,17 @@ pub async fn projects_are_isolated_in_every_method(backend: &Backend) {
         let appended = store.traces.append(project, std::slice::from_ref(span), at(10)).await.unwrap();
         assert_eq!(appended.new, 1);
     }
-    assert_eq!(store.traces.unsettled(FOREVER, FOREVER, 10).await.unwrap().len(), 2);
+    assert_eq!(store.traces.unsettled(FOREVER, FOREVER, NEVER, 10).await.unwrap().len(), 2);
     let settle = |(project, (_, run, findings)): &(&ProjectId, (Span, Run, Vec<Finding>)), mark| Settled {
         project: (*project).clone(),
         mark,
         run: run.clone(),
         findings: findings.clone(),
     };
-    let waiting = store.traces.unsettled(FOREVER, FOREVER, 10).await.unwrap();
+    let waiting = store.traces.unsettled(FOREVER, FOREVER, NEVER, 10).await.unwrap();
     let mark = waiting.iter().find(|unsettled| unsettled.project == ours).map_or(WriteMark(0), |found| found.mark);
     store.traces.settle(&[settle(&both[0], mark)], at(20)).await.unwrap();
-    let waiting = store.traces.unsettled(FOREVER, FOREVER, 10).await.unwrap();
+    let waiting = store.traces.unsettled(FOREVER, FOREVER, NEVER, 10).await.unwrap();
     assert_eq!(waiting.iter().map(|unsettled| &unsettled.project).collect::<Vec<_>>(), [&theirs]);
     assert_eq!(store.traces.run(&theirs, trace_id(1)).await.unwrap(), None);
     store.traces.settle(&[settle(&both[1], waiting[0].mark)], at(20)).await.unwrap();

@@ -1,10 +1,12 @@
 //! Settling: runs with their findings, the last one of a trace in place of all before.
 
+use arc_model::AgentFigures;
+
 use super::{
     Backend, Generator, Subject,
     make::{at, project, settled, span, trace_id},
 };
-use crate::{FindingQuery, Settled};
+use crate::{ChangeSeq, FindingQuery, RunQuery, Settled};
 
 fn random(random: &mut Generator, trace: u8) -> Settled {
     let (run, findings) = random.run(trace_id(trace));
@@ -62,5 +64,34 @@ pub async fn of_two_runs_of_one_trace_the_last_is_kept(backend: &Backend) {
     store.settle(&twice).await;
     check(&store, &twice[1..]).await;
     store.expect_figures(&twice[1..]).await;
-    assert_eq!(store.traces.agents(&project()).await.unwrap().iter().map(|agent| agent.runs).sum::<u64>(), 2);
+    let ended = twice[1..].iter().filter(|settled| !settled.run.is_running).count();
+    let agents = store.traces.agents(&project()).await.unwrap();
+    assert_eq!(agents.iter().map(|agent| agent.runs).sum::<u64>(), ended as u64);
+}
+
+/// A run that is running is listed, but MUST NOT enter a figure; its findings are not stored.
+pub async fn a_running_run_is_listed_and_counts_once_it_ended(backend: &Backend) {
+    let store = backend.open().await;
+    let (mut ended, findings) = Generator::new(12).run_with_findings(trace_id(1));
+    ended.agent.name = "a".into();
+    let mut running = ended.clone();
+    running.is_running = true;
+    for _ in 0..2 {
+        store.settle(&[settled(running.clone(), findings.clone())]).await;
+        check(&store, &[settled(running.clone(), Vec::new())]).await;
+        assert_eq!(store.runs(&RunQuery { limit: 10, ..RunQuery::default() }).await, [running.clone()]);
+        assert_eq!(store.traces.changes(ChangeSeq(0), 10).await.unwrap().len(), 1);
+        assert_eq!(store.figures("a").await, AgentFigures::default());
+        let agents = store.traces.agents(&project()).await.unwrap();
+        let counts = agents.iter().map(|agent| (agent.name.as_str(), agent.runs, agent.last_run_at));
+        assert_eq!(counts.collect::<Vec<_>>(), [("a", 0, running.at())]);
+
+        store.settle(&[settled(ended.clone(), findings.clone())]).await;
+        check(&store, &[settled(ended.clone(), findings.clone())]).await;
+        store.expect_figures(&[settled(ended.clone(), findings.clone())]).await;
+    }
+    running.agent.name = "b".into();
+    store.settle(&[settled(running, Vec::new())]).await;
+    let agents = store.traces.agents(&project()).await.unwrap();
+    assert_eq!(agents.iter().map(|agent| (agent.name.as_str(), agent.runs)).collect::<Vec<_>>(), [("b", 0)]);
 }

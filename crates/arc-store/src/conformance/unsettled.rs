@@ -4,7 +4,7 @@ use arc_model::{ProjectId, Span};
 
 use super::{
     Backend, Subject,
-    make::{FOREVER, at, run, settled, span, span_id, trace_id},
+    make::{FOREVER, NEVER, at, run, settled, span, span_id, trace_id},
 };
 use crate::{Settled, Unsettled};
 
@@ -117,7 +117,7 @@ pub async fn the_longest_untouched_trace_comes_first(backend: &Backend) {
     store.append(&[span(1, 2)], at(25)).await;
     let order = [3, 1, 2, 4].map(trace_id);
     assert_eq!(store.due(FOREVER, FOREVER).await, order);
-    let limited = store.traces.unsettled(FOREVER, FOREVER, 3).await.unwrap();
+    let limited = store.traces.unsettled(FOREVER, FOREVER, NEVER, 3).await.unwrap();
     assert_eq!(limited.iter().map(|unsettled| unsettled.trace_id).collect::<Vec<_>>(), order[..3]);
     assert_eq!(store.due(at(25), at(30)).await, order[..3]);
 }
@@ -175,4 +175,77 @@ pub async fn a_run_that_saw_less_than_an_earlier_one_leaves_its_trace_unsettled(
     assert!(store.waiting().await.is_empty());
     store.settle(&[settled_at(&early)]).await;
     assert_eq!(store.waiting().await, [late]);
+}
+
+/// A root that has not ended.
+fn running(trace: u8) -> Span {
+    let mut root = span(trace, 1);
+    root.end = None;
+    root
+}
+
+async fn settle_running(store: &Subject, unsettled: &Unsettled, now: i64) {
+    let mut settled = settled_at(unsettled);
+    settled.run.is_running = true;
+    store.traces.settle(&[settled], at(now)).await.unwrap();
+}
+
+/// A trace that was never settled is due when its first write is at or before `seen_before`.
+pub async fn a_running_trace_is_due_once_its_first_write_is_past(backend: &Backend) {
+    let store = backend.open().await;
+    let mut orphan = span(2, 2);
+    orphan.parent_id = Some(span_id(1));
+    store.append(&[running(1), orphan, span(3, 1)], at(10)).await;
+    let mut timeless = span(4, 1);
+    (timeless.start, timeless.end) = (None, None);
+    store.append(&[timeless], at(10)).await;
+    let mut late = span(1, 2);
+    late.parent_id = Some(span_id(1));
+    store.append(&[late], at(12)).await;
+    assert!(store.due_running(at(9)).await.is_empty());
+    let due: Vec<_> = store.due_running(at(10)).await.iter().map(|unsettled| unsettled.trace_id).collect();
+    assert_eq!(due, [2, 1].map(trace_id), "longest untouched first; ended roots and timeless traces are not running");
+    // One that was left idle runs no longer, and is returned once.
+    let due = store.traces.unsettled(NEVER, at(10), at(10), 1000).await.unwrap();
+    let due: Vec<_> = due.iter().map(|unsettled| (unsettled.trace_id, unsettled.is_running)).collect();
+    assert_eq!(due.len(), 4);
+    assert!(due.contains(&(trace_id(1), true)) && due.contains(&(trace_id(2), false)));
+}
+
+/// However often it is written to, a running trace is due so often and no more, and only if written to.
+pub async fn a_running_trace_is_due_at_most_so_often(backend: &Backend) {
+    let store = backend.open().await;
+    store.append(&[running(1)], at(10)).await;
+    settle_running(&store, &store.due_running(at(10)).await[0], 20).await;
+    assert!(store.due_running(FOREVER).await.is_empty(), "nothing new was written");
+    for second in 21..30 {
+        let mut child = span(1, u8::try_from(second).unwrap());
+        child.parent_id = Some(span_id(1));
+        store.append(&[child], at(second)).await;
+        assert!(store.due_running(at(19)).await.is_empty());
+        assert_eq!(store.due_running(at(20)).await.len(), 1);
+    }
+    settle_running(&store, &store.due_running(at(20)).await[0], 30).await;
+    assert!(store.due_running(FOREVER).await.is_empty());
+}
+
+/// MUST leave its trace unsettled: when it ends or is idle, it is due, also without another write.
+pub async fn a_running_run_leaves_its_trace_unsettled(backend: &Backend) {
+    let store = backend.open().await;
+    store.append(&[running(1), running(2)], at(10)).await;
+    for unsettled in store.due_running(at(10)).await {
+        settle_running(&store, &unsettled, 20).await;
+    }
+    store.append(&[Span { end: Some(at(2)), revision: 1, ..running(1) }], at(21)).await;
+    assert!(store.due(at(20), at(9)).await.is_empty());
+    assert_eq!(store.due(at(21), at(9)).await, [trace_id(1)]);
+    assert_eq!(store.due(at(21), at(10)).await, [2, 1].map(trace_id));
+    // Who read a trace before it was idle may settle it after who read it when it was.
+    let idle = store.traces.unsettled(NEVER, at(10), NEVER, 10).await.unwrap().remove(0);
+    store.settle(&[settled_at(&idle)]).await;
+    assert_eq!(store.due(at(21), at(10)).await, [trace_id(1)]);
+    settle_running(&store, &idle, 22).await;
+    assert_eq!(store.due(at(21), at(10)).await, [2, 1].map(trace_id));
+    settle_all(&store).await;
+    assert!(store.waiting().await.is_empty());
 }

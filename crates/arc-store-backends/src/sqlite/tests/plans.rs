@@ -70,9 +70,9 @@ fn figures_and_the_settling_loop_read_rollups_and_indexes() {
             let plan = plan(db, sql, ["p", "a"]);
             assert!(plan.contains("SEARCH agent_") && !plan.contains("SCAN"), "{sql}\n{plan}");
         }
-        let plan = plan(db, include_str!("../sql/unsettled.sql"), [1, 1, 10]);
+        let plan = plan(db, include_str!("../sql/unsettled.sql"), [1, 1, 1, 10]);
         expect![[r"
-            CO-ROUTINE (subquery-4)
+            CO-ROUTINE (subquery-6)
             COMPOUND QUERY
             LEFT-MOST SUBQUERY
             CO-ROUTINE (subquery-1)
@@ -82,7 +82,11 @@ fn figures_and_the_settling_loop_read_rollups_and_indexes() {
             CO-ROUTINE (subquery-3)
             SEARCH traces USING INDEX traces_waiting (written_at<?)
             SCAN (subquery-3)
-            SCAN (subquery-4)
+            UNION ALL
+            CO-ROUTINE (subquery-5)
+            SEARCH traces USING INDEX traces_running (written_at>?)
+            SCAN (subquery-5)
+            SCAN (subquery-6)
             USE TEMP B-TREE FOR ORDER BY
         "]]
         .assert_eq(&plan);
