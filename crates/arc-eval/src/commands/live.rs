@@ -1,10 +1,10 @@
 //! What follows the running server: `arc-eval trace` and `arc-eval debug --live`. Both start with an
 //! answer of the server, so a wrong address fails at once; one that goes away later is waited for.
 
-use std::{sync::mpsc, thread};
+use std::{collections::BTreeSet, sync::mpsc, thread};
 
 use arc_analysis::Report;
-use arc_model::{AgentName, AgentSummary};
+use arc_model::{AgentName, AgentSummary, Run, TraceId};
 use serde::Deserialize;
 
 use super::debug;
@@ -16,14 +16,19 @@ use crate::{
     output::{self, card::Overview},
 };
 
-/// `arc-eval trace`: one line per run as it settles, until the reader has enough.
+/// `arc-eval trace`: one line per run when it is first seen running and one whenever it settles, until
+/// the reader has enough.
 pub(super) fn runs(config: &Config, arguments: &cli::Trace) -> Result<(), Failure> {
     let server = Server::new(config);
     let events = follow(&server)?;
-    output::talk(&format!("runs at {} show here as they finish; stop with Ctrl-C", server.endpoint()));
+    output::talk(&format!("runs at {} show here as they begin and end; stop with Ctrl-C", server.endpoint()));
+    let mut running = BTreeSet::new();
     for event in events {
         let run = event.run;
         if arguments.agent.as_deref().is_some_and(|agent| agent != run.agent.name.as_str()) {
+            continue;
+        }
+        if !is_news(&mut running, &run) {
             continue;
         }
         if arguments.json {
@@ -33,6 +38,15 @@ pub(super) fn runs(config: &Config, arguments: &cli::Trace) -> Result<(), Failur
         }
     }
     Ok(())
+}
+
+/// Returns whether a run is worth a line: a running one settles every second, and is told once.
+fn is_news(running: &mut BTreeSet<TraceId>, run: &Run) -> bool {
+    if run.is_running {
+        return running.insert(run.trace_id);
+    }
+    running.remove(&run.trace_id);
+    true
 }
 
 /// `arc-eval debug --live`: the report now, and again whenever runs arrived.

@@ -20,11 +20,16 @@ pub(crate) fn line(run: &Run) -> String {
         many => format!("{} ×{many}", leaf.leaf),
     });
     let found = found.collect::<Vec<_>>().join(", ");
-    let found = if found.is_empty() { style::aside("nothing found") } else { found };
+    let found = match found.as_str() {
+        // Nobody looks before it ended.
+        "" if run.is_running => style::aside("-"),
+        "" => style::aside("nothing found"),
+        _ => found,
+    };
     format!(
         "{}  {agent:AGENT_CHARS$}  {}  {duration:>10}  {cost:>12}  {}  {found}\n",
         style::aside(&to_seconds(run.at())),
-        style::verdict(run.outcome.verdict),
+        style::status(run),
         style::aside(&run.trace_id.to_string()),
     )
 }

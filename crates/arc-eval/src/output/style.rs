@@ -1,14 +1,17 @@
-//! What colours mean: green is good, yellow asks for attention, red is bad, dim is beside the point.
+//! What colours mean: green is good, yellow asks for attention, red is bad, cyan goes on, dim is beside
+//! the point.
 
 use arc_analysis::reliability::Letter;
-use arc_model::{Severity, Verdict};
+use arc_model::{Run, Severity, Verdict};
 use owo_colors::{OwoColorize, Style};
 
 /// How much a card's bar holds.
 const BAR_CELLS: u64 = 24;
 
-pub(super) fn verdict(verdict: Verdict) -> String {
-    match verdict {
+/// How a run went, or that it goes on.
+pub(super) fn status(run: &Run) -> String {
+    match run.outcome.verdict {
+        _ if run.is_running => "running  ".cyan().to_string(),
         Verdict::Succeeded => "succeeded".green().to_string(),
         Verdict::Failed => "failed   ".red().to_string(),
         Verdict::Unknown => "unknown  ".dimmed().to_string(),
