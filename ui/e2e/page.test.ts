@@ -241,6 +241,31 @@ test("the open card follows the runs that arrive", async () => {
   await card.getByText(/1 of n = 1 runs succeeded/).waitFor({ timeout: 3000 });
 });
 
+test("a run shows within two seconds of its start, as running, and what came of it when it ended", async () => {
+  const page = await browser.open("/runs?agent=slowpoke");
+  await page.getByText("Live", { exact: true }).waitFor();
+  const run: RunPlan = { id: "slow", agent: "slowpoke", startedAt: ago(0), steps: [] };
+  const sentAt = Date.now();
+  await server.post([{ ...run, isRunning: true, revision: 0 }]);
+  const row = page.getByRole("row", { name: /slowpoke/ });
+  await row.getByRole("img", { name: "running" }).waitFor({ timeout: 2000 });
+  expect(Date.now() - sentAt).toBeLessThan(2000);
+  await row.getByText(/^[1-9]\.00 s$/).waitFor({ timeout: 3000 });
+
+  const home = await browser.open("/?agent=slowpoke");
+  await home.getByText("Its first run has not ended").waitFor();
+  const open = await browser.open(`/runs/${traceId("slow")}`);
+  const header = open.locator("main header").first();
+  await header.getByText("running", { exact: true }).waitFor();
+  await open.getByText("Live", { exact: true }).waitFor();
+  const steps = [chat(10, 400, "slowly", "yes", [10, 2])];
+  await server.post([{ ...run, revision: 1, verdict: "succeeded", steps }]);
+  await header.getByText("succeeded", { exact: true }).waitFor({ timeout: 2000 });
+  expect(await open.getByRole("treeitem").count()).toBe(2);
+  const card = await browser.open("/?agent=slowpoke");
+  await card.getByText(/1 of n = 1 runs succeeded/).waitFor();
+});
+
 test("agents, runs and pages that do not exist are said to be missing", async () => {
   const nobody = await browser.open("/?agent=nobody");
   await nobody.getByRole("heading", { name: "No agent is called “nobody”" }).waitFor();

@@ -22,6 +22,10 @@ export type RunPlan = {
   version?: string;
   error?: { type: string; message: string };
   input?: string;
+  /** The start record: the root has no end yet. */
+  isRunning?: boolean;
+  /** Of the records of the root the highest is kept. */
+  revision?: number;
   steps: Step[];
 };
 
@@ -65,6 +69,7 @@ export function exportRequest(plans: RunPlan[]) {
         "arc_eval.outcome.source": plan.verdict && "check",
         "arc_eval.outcome.reason": plan.reason,
         "arc_eval.input": plan.input,
+        "arc_eval.revision": plan.revision,
       };
       return {
         resource: { attributes: pairs({ "service.name": plan.agent }) },
@@ -78,7 +83,7 @@ export function exportRequest(plans: RunPlan[]) {
               name: step.name,
               kind: 1,
               startTimeUnixNano: nanos(start + step.from),
-              endTimeUnixNano: nanos(start + step.to),
+              ...(index === 0 && plan.isRunning ? {} : { endTimeUnixNano: nanos(start + step.to) }),
               status: statusOf(step.error),
               attributes: pairs({
                 "gen_ai.operation.name": step.operation,

@@ -29,7 +29,7 @@ test("an unknown cost never reads as an amount of nothing", () => {
 
 test("an unknown cost says what is known at least", () => {
   const cost = describeCost({ state: "unknown", why: { reason: "running" }, at_least: 1_500_000 });
-  expect(cost.why).toBe("a model call has not ended; at least $0.00150");
+  expect(cost.why).toBe("it, or a model call in it, has not ended; at least $0.00150");
 });
 
 test("an unpriced model is named", () => {

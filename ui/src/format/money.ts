@@ -34,7 +34,7 @@ export function whyUnknown(why: UnknownCost): string {
     case "unclear_usage":
       return "the token counts do not add up";
     case "running":
-      return "a model call has not ended";
+      return "it, or a model call in it, has not ended";
   }
 }
 

@@ -146,6 +146,7 @@ function Reliability({ report }: { report: Report }) {
 /** What the reliability rests on, in words. */
 export function basis({ reliability }: Report): string {
   const { success, tasks, unknown_outcomes: unknown } = reliability;
+  if (reliability.runs === 0) return "Its first run has not ended: nothing is known yet";
   const parts = [];
   if (success.n === 0) {
     const which = reliability.runs === 1 ? "its only run" : `any of its ${formatCount(reliability.runs)} runs`;

@@ -48,6 +48,25 @@ test("what is not known about the run is said to be unknown", async () => {
   expect(header?.textContent).toContain("Duration—Tokens—");
 });
 
+test("a run that goes on says so with the time it has taken, and is shown anew when it ends", async () => {
+  const going = fixtures.run();
+  going.run.is_running = true;
+  going.run.started_at = new Date(Date.now() - 3500).toISOString();
+  going.run.duration_ms = null;
+  going.findings = [];
+  const ended = fixtures.run();
+  let answer = going;
+  renderApp(at, { [runAt]: () => answer });
+  const header = (await screen.findByRole("heading", { level: 1 })).closest("header");
+  expect(header?.textContent).toContain("runningwhether it succeeds");
+  expect(header?.textContent).toMatch(/Duration[34]\.00 s/);
+  openStream();
+  answer = ended;
+  announce(ended.run);
+  await waitFor(() => expect(header?.textContent).toContain("failedsays a check"));
+  expect(header?.textContent).toContain("Duration6.20 s");
+});
+
 test("the tree shows every span with its level, and its bar beside it", async () => {
   renderApp(at);
   const shown = (await lines()).map((line) => `${line.getAttribute("aria-level")} ${line.getAttribute("aria-label")}`);

@@ -4,10 +4,11 @@ import { Link } from "@tanstack/react-router";
 import type { Detection, Run } from "../../api/types.ts";
 import { Fact, Facts } from "../../components/Facts.tsx";
 import { Warning } from "../../components/icons.tsx";
+import { RunDuration } from "../../components/RunDuration.tsx";
 import { runStatus, StatusDot, statusWord } from "../../components/StatusDot.tsx";
 import { describeCost, formatUsdExact } from "../../format/money.ts";
 import { formatCount, plural } from "../../format/rate.ts";
-import { formatDuration, formatTime } from "../../format/time.ts";
+import { formatTime } from "../../format/time.ts";
 import { detectionWord, fieldWord, shortId, sourceWord, terminationWord } from "../../format/words.ts";
 import { errorText } from "./errorText.ts";
 import css from "./RunHeader.module.css";
@@ -60,9 +61,10 @@ const REASON_CHARS = 160;
 /** Who says so and why. */
 export function outcomeReason(run: Run): string {
   const parts: string[] = [];
+  if (run.is_running) return "whether it succeeds, what it costs and what breaks is told when it ends";
   const [claim] = run.outcome.claims;
   if (run.outcome.verdict === "unknown" || !claim) {
-    parts.push(run.is_running ? "not all of its spans have ended" : "nobody has said whether it succeeded");
+    parts.push("nobody has said whether it succeeded");
   } else {
     // The banner shows an error in full; here its first line is enough.
     const [line = ""] = (claim.reason ?? "").trim().split("\n");
@@ -85,7 +87,10 @@ function RunFacts({ run }: { run: Run }) {
         value={run.started_at ? formatTime(run.started_at) : undefined}
         hint={`received ${formatTime(run.received_at)}`}
       />
-      <Fact name="Duration" value={run.duration_ms == null ? undefined : formatDuration(run.duration_ms)} />
+      <Fact
+        name="Duration"
+        value={run.duration_ms == null && !run.is_running ? undefined : <RunDuration run={run} />}
+      />
       <Fact name="Tokens" value={tokens(run)} />
       <Fact
         name="Cost"

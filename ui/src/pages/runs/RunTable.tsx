@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type MouseEvent, type RefObject, useEffect } from "react";
 import type { Run } from "../../api/types.ts";
+import { RunDuration } from "../../components/RunDuration.tsx";
 import { runStatus, StatusDot } from "../../components/StatusDot.tsx";
 import { useNow } from "../../components/useNow.ts";
 import { describeCost, formatUsdExact } from "../../format/money.ts";
@@ -118,7 +119,7 @@ function Row({ run, index, top, now }: { run: Run; index: number; top: number; n
         {run.started_at ? formatAgo(run.started_at, now) : <span className={css.none}>{UNKNOWN}</span>}
       </span>
       <span role="cell" className={css.number}>
-        <Known text={formatDuration(run.duration_ms)} />
+        {run.is_running ? <RunDuration run={run} /> : <Known text={formatDuration(run.duration_ms)} />}
       </span>
       <span role="cell" className={`${css.number} ${css.medium}`} title={tokensTitle(run)}>
         {run.input_tokens == null && run.output_tokens == null ? (
