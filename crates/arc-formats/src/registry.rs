@@ -14,6 +14,7 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::agentdojo::AgentDojo,
     &wire::claude_code::ClaudeCode,
     &wire::atif::Atif,
+    &wire::langfuse_export::LangfuseExport,
     &wire::provider_response::ProviderResponse,
     &wire::chat::Chat,
 ];

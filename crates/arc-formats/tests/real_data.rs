@@ -267,3 +267,44 @@ fn the_usage_of_raw_answers_is_counted_as_its_provider_bills_it() {
     }
     assert_eq!((read, differing), (723, Vec::new()));
 }
+
+/// Returns the texts of a recorded chat by its author's reading; `None` where that reading failed.
+fn texts_of_chat(read: &serde_json::Value) -> Option<Vec<String>> {
+    let text = |message: &serde_json::Value| message["content"].as_str().unwrap_or_default().trim().to_owned();
+    // What a tool returned is no text of a message here.
+    let messages = read["data"].as_array()?.iter().filter(|message| message["role"] != "tool");
+    Some(messages.map(text).filter(|text| !text.is_empty()).collect())
+}
+
+#[test]
+fn exported_model_calls_read_as_the_chats_they_were() {
+    let Some(folder) = data("framework-traces") else { return };
+    let (mut files, mut chats, mut same, mut differing) = (0, 0, 0, Vec::new());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".trace.json") {
+            continue;
+        }
+        files += 1;
+        let decoded = decode_file(&path);
+        assert_eq!((decoded.format, rejected(&decoded)), (Some("langfuse-export"), Vec::new()));
+        let chat = path.to_string_lossy().replace(".trace.json", ".chatml.json");
+        let chat: serde_json::Value = serde_json::from_slice(&std::fs::read(chat).unwrap()).unwrap();
+        for span in decoded.spans.iter().filter(|span| span.kind == SpanKind::Llm) {
+            let read = &chat[span.span_id.to_string()];
+            for (side, found) in [("input", &span.messages_in), ("output", &span.messages_out)] {
+                let Some(expected) = texts_of_chat(&read[side]) else { continue };
+                chats += 1;
+                let found: Vec<_> = found.iter().map(|message| message.joined_text().trim().to_owned()).collect();
+                let found: Vec<_> = found.into_iter().filter(|text| !text.is_empty()).collect();
+                if found == expected {
+                    same += 1;
+                } else {
+                    differing.push(format!("{} {} {side}: {found:?} {expected:?}", path.display(), span.span_id));
+                }
+            }
+        }
+    }
+    // The five: three have their text in parts there, one counts a tool's result as a text, and one was not read there.
+    assert_eq!((files, chats, same), (10, 37, 32), "{}", differing.join("\n"));
+}

@@ -19,6 +19,7 @@ pub mod claude_code;
 mod conversation;
 mod identity;
 mod iso_duration;
+pub mod langfuse_export;
 pub mod openinference_export;
 pub mod otlp_json;
 pub mod otlp_protobuf;
