@@ -26,9 +26,14 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &dialect::arc_eval::ArcEval,
     &dialect::openllmetry::OpenLlmetry,
     &dialect::vercel_ai::VercelAi,
+    &dialect::google_adk::GoogleAdk,
+    &dialect::langsmith::Langsmith,
     &dialect::otel_genai::OtelGenAi,
     &dialect::openinference::OpenInference,
     &dialect::mcp::Mcp,
+    &dialect::langfuse::Langfuse,
+    &dialect::pydantic_ai::PydanticAi,
+    &dialect::mlflow::Mlflow,
 ];
 
 /// Returns the wire with this id.

@@ -116,3 +116,96 @@ fn the_ai_sdks_messages_read_the_same_from_text_and_from_structured_values() {
     assert_eq!(of(messages.clone()), of(json!(messages.to_string())));
     assert_eq!(of(messages)[0].joined_text(), "hi");
 }
+
+#[test]
+fn a_failure_that_langfuse_marks_only_by_its_level_is_one() {
+    let span = decode_one(&json!({"langfuse.observation.type": "tool", "langfuse.observation.level": "ERROR",
+        "langfuse.observation.status_message": "no such city"}));
+    assert_eq!(span.status, Status::Error { kind: Some("ERROR".into()), message: "no such city".into() });
+    let span = decode_one(&json!({"langfuse.observation.type": "tool", "langfuse.observation.level": "WARNING"}));
+    assert_eq!(span.status, Status::Unset);
+}
+
+#[test]
+fn a_langfuse_span_that_says_its_operation_is_what_the_operation_says() {
+    let span = decode_one(&json!({"langfuse.observation.type": "span", "gen_ai.operation.name": "chat"}));
+    assert_eq!(span.kind, SpanKind::Llm);
+}
+
+#[test]
+fn a_provider_s_usage_in_langfuse_is_read_by_the_provider_s_rule() {
+    let usage =
+        json!({"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2});
+    let span = decode_one(
+        &json!({"langfuse.observation.type": "generation", "langfuse.observation.usage_details": usage.to_string()}),
+    );
+    let usage = span.usage.unwrap();
+    assert_eq!((usage.input, usage.cache_write, usage.input_rule), (Some(16), Some(2), InputRule::ExclusiveByEmitter));
+}
+
+#[test]
+fn model_calls_without_usage_have_none_in_every_dialect() {
+    for attributes in [
+        json!({"langfuse.observation.type": "generation", "langfuse.observation.usage_details": "{}"}),
+        json!({"mlflow.spanType": "\"LLM\"", "mlflow.chat.tokenUsage": "{\"total_tokens\": 5}"}),
+        json!({"langsmith.span.kind": "llm"}),
+        json!({"gcp.vertex.agent.llm_response": "{\"finish_reason\": \"STOP\", \"usage_metadata\": {}}"}),
+    ] {
+        let span = decode_one(&attributes);
+        assert_eq!((span.kind, span.usage), (SpanKind::Llm, None), "{attributes}");
+    }
+}
+
+#[test]
+fn one_malformed_message_in_a_body_does_not_drop_the_others() {
+    let body =
+        json!({"messages": [{"role": "user", "content": "a"}, {"text": "no role"}, {"role": "user", "content": "b"}]});
+    for attributes in [
+        json!({"langsmith.span.kind": "llm", "gen_ai.prompt": body.to_string()}),
+        json!({"mlflow.spanType": "\"LLM\"", "mlflow.spanInputs": body.to_string()}),
+        json!({"langfuse.observation.type": "generation", "langfuse.observation.input": body}),
+    ] {
+        let span = decode_one(&attributes);
+        let roles: Vec<_> = span.messages_in.iter().map(|message| message.role.as_str()).collect();
+        assert_eq!(roles, ["user", "unknown", "user"], "{attributes}");
+    }
+}
+
+#[test]
+fn langsmith_s_kind_goes_before_the_operation_it_is_mapped_to() {
+    let span = decode_one(&json!({"langsmith.span.kind": "retriever", "gen_ai.operation.name": "embeddings"}));
+    assert_eq!(span.kind, SpanKind::Retrieval);
+}
+
+#[test]
+fn langsmith_writes_to_the_cache_under_the_new_name() {
+    let usage = decode_one(&json!({"langsmith.span.kind": "llm", "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.cache_write.input_tokens": 30}))
+    .usage
+    .unwrap();
+    assert_eq!((usage.input, usage.cache_write), (Some(100), Some(30)));
+}
+
+#[test]
+fn gemini_s_input_holds_its_cached_tokens_and_its_output_the_thoughts() {
+    let response = json!({"usage_metadata": {"prompt_token_count": 50, "cached_content_token_count": 20,
+        "candidates_token_count": 6, "thoughts_token_count": 4}});
+    let usage = decode_one(&json!({"gcp.vertex.agent.llm_response": response.to_string()})).usage.unwrap();
+    assert_eq!((usage.input, usage.cache_read, usage.output), (Some(50), Some(20), Some(10)));
+    assert_eq!((usage.reasoning, usage.input_rule), (Some(4), InputRule::Inclusive));
+}
+
+#[test]
+fn several_tools_that_the_adk_merges_into_one_span_are_not_another_call() {
+    let span = decode_one(&json!({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "(merged tools)",
+        "gcp.vertex.agent.tool_response": "{}"}));
+    assert_eq!(span.kind, SpanKind::Step);
+}
+
+#[test]
+fn bare_words_of_pydantic_ai_mean_nothing_on_the_spans_of_others() {
+    let attributes = json!({"tool_arguments": "{}", "agent_name": "weather"});
+    assert_eq!(decode_one(&attributes).kind, SpanKind::Other);
+    let scope = json!({"name": "pydantic-ai", "version": "1.26.0"});
+    assert_eq!(decode_span(&scope, &json!({"attributes": attributes})).kind, SpanKind::Tool);
+}

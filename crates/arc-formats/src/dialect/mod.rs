@@ -11,12 +11,18 @@ use crate::raw::RawSpan;
 pub use crate::read::attributes::Found;
 
 pub mod arc_eval;
+mod bodies;
+pub mod google_adk;
+pub mod langfuse;
+pub mod langsmith;
 pub mod mcp;
+pub mod mlflow;
 pub mod openinference;
 mod openinference_messages;
 pub mod openllmetry;
 pub mod otel_genai;
 mod otel_messages;
+pub mod pydantic_ai;
 pub mod vercel_ai;
 
 /// A convention for naming attributes.

@@ -35,7 +35,8 @@ pub(crate) fn read(value: Json) -> Option<ToolDefinition> {
     // A tool the provider runs itself, such as web search, often has a type and no name.
     let name = take_text(&mut fields, &["name", "type"])?;
     let description = take_text(&mut fields, &["description"]);
-    let parameters = take(&mut fields, &["parameters", "input_schema", "inputSchema", "json_schema"]);
+    let parameters =
+        take(&mut fields, &["parameters", "input_schema", "inputSchema", "json_schema", "parameters_json_schema"]);
     let parameters = parameters.and_then(|schema| match schema {
         Json::String(_) => structured(&schema),
         Json::Object(_) | Json::Bool(_) => Some(schema),

@@ -25,6 +25,10 @@ const EXCLUSIVE_EMITTERS: &[EmitterRule] = &[
 
 /// Returns usage whose input is inclusive, and by which rule.
 pub(crate) fn settle(mut counts: Usage, scope: Option<&Scope>, model: Option<&str>) -> Usage {
+    // A rule has been applied where the counts were read.
+    if counts.input_rule != InputRule::Inclusive {
+        return counts;
+    }
     let cached = counts.cache_read.unwrap_or(0).saturating_add(counts.cache_write.unwrap_or(0));
     if let Some(input) = counts.input.filter(|_| cached > 0) {
         if input < cached {
