@@ -16,7 +16,9 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::atif::Atif,
     &wire::langfuse_export::LangfuseExport,
     &wire::provider_response::ProviderResponse,
+    &wire::swe_agent::SweAgent,
     &wire::chat::Chat,
+    &wire::steps::Steps,
 ];
 
 /// The attribute dialects, in order of precedence: where two say different things, the first wins.

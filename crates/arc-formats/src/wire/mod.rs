@@ -24,6 +24,8 @@ pub mod openinference_export;
 pub mod otlp_json;
 pub mod otlp_protobuf;
 pub mod provider_response;
+pub mod steps;
+pub mod swe_agent;
 pub mod tau_bench;
 mod transcript;
 mod written_id;
