@@ -11,6 +11,7 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::otlp_protobuf::OtlpProtobuf,
     &wire::openinference_export::OpenInferenceExport,
     &wire::tau_bench::TauBench,
+    &wire::tau2::Tau2,
     &wire::agentdojo::AgentDojo,
     &wire::claude_code::ClaudeCode,
     &wire::atif::Atif,

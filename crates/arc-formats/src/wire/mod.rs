@@ -26,6 +26,7 @@ pub mod otlp_protobuf;
 pub mod provider_response;
 pub mod steps;
 pub mod swe_agent;
+pub mod tau2;
 pub mod tau_bench;
 mod transcript;
 mod written_id;
