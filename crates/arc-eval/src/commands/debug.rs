@@ -35,7 +35,7 @@ pub(super) async fn run(config: &Config, arguments: &Debug) -> Result<(), Failur
     if !summary.is_empty() {
         print(&overview(&app, config, asked.as_ref()).await?, arguments.json, false)?;
     }
-    import::verdict(&summary, arguments.reading.format.as_deref())
+    import::verdict(&summary, arguments.reading.format.as_deref(), "the report is on the others")
 }
 
 async fn overview(app: &App, config: &Config, asked: Option<&AgentName>) -> Result<Overview, Failure> {

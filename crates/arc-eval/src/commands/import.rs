@@ -19,7 +19,7 @@ pub(super) async fn run(config: &Config, arguments: &Import) -> Result<(), Failu
     let agent = arguments.agent.as_deref().map(AgentName::from);
     let summary = take_in(&app, config, &arguments.inputs, agent.as_ref(), &arguments.reading).await?;
     output::import::print(&summary, arguments.json)?;
-    verdict(&summary, arguments.reading.format.as_deref())
+    verdict(&summary, arguments.reading.format.as_deref(), "what the others hold is stored")
 }
 
 /// Imports what the arguments name into an application, and settles it.
@@ -69,15 +69,15 @@ async fn import_one(
     Ok(Ok(app.import_from_folder(&config.project, bytes, source, agent, input.folder.clone()).await?))
 }
 
-/// Fails when some input gave nothing; what the others gave is stored all the same.
-pub(super) fn verdict(summary: &Summary, format: Option<&str>) -> Result<(), Failure> {
+/// Fails when some input gave nothing; `others` says what became of the inputs that gave something.
+pub(super) fn verdict(summary: &Summary, format: Option<&str>, others: &str) -> Result<(), Failure> {
     let unreadable: Vec<&str> = summary.unreadable().collect();
     let [first, rest @ ..] = unreadable.as_slice() else { return Ok(()) };
     let which = match rest {
         [] => (*first).to_owned(),
         _ => format!("{} of {} files: {}", unreadable.len(), summary.files.len(), output::listed(&unreadable)),
     };
-    let others = if summary.files.len() > unreadable.len() { "; what the others hold is stored" } else { "" };
+    let others = if summary.files.len() > unreadable.len() { format!("; {others}") } else { String::new() };
     let hint = match format {
         Some(format) => format!("\nleave out `--format {format}` to let the format be recognised"),
         None if summary.was_opened() => "\nif it is one of the known formats, name it with --format".to_owned(),

@@ -83,6 +83,15 @@ fn files_can_be_analysed_without_storing_them() {
 }
 
 #[test]
+fn files_beside_an_unreadable_one_are_said_to_be_shown_not_stored() {
+    let home = Home::new("debug-input-beside");
+    home.write("runs.json", otlp(&SIX_RUNS));
+    let said = home.run(&["debug", "--input", "runs.json", "--input", "missing.json", "--json"]).all();
+    assert!(said.contains("error: nothing could be read from missing.json; the report is on the others\n"), "{said}");
+    assert!(!said.contains("stored"), "{said}");
+}
+
+#[test]
 fn an_empty_store_says_how_to_get_the_first_run() {
     expect![[r#"
         exit 0
