@@ -49,11 +49,24 @@ pub(crate) fn failure(failure: &Failure) {
     if failure.exit == Exit::NobodyReads {
         return;
     }
-    let mut chain = failure.error.chain().map(|cause| plain(&cause.to_string()));
+    let chain = failure.error.chain().map(|cause| plain(&cause.to_string())).collect();
+    let mut chain = each_once(chain).into_iter();
     talk(&format!("{} {}", "error:".red().bold(), chain.next().unwrap_or_default()));
     for cause in chain {
         talk(&format!("  because {cause}"));
     }
+}
+
+/// Returns a chain of causes without those that the next one says again in more words.
+fn each_once(causes: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for cause in causes {
+        if kept.last().is_some_and(|said| cause.starts_with(said.as_str())) {
+            kept.pop();
+        }
+        kept.push(cause);
+    }
+    kept
 }
 
 /// Returns whether colours reach whoever reads stderr.
@@ -136,6 +149,14 @@ mod tests {
     fn text_from_outside_cannot_steer_the_terminal() {
         assert_eq!(plain("a\u{1b}[31mred\u{7}\r\n\tb\u{202e}"), "a\u{fffd}[31mred\u{fffd}\u{fffd}\n\tb\u{fffd}");
         assert_eq!(plain_line(" one\n two  three ", 9), "one two …");
+    }
+
+    #[test]
+    fn a_cause_that_the_next_one_repeats_is_said_once() {
+        let full = ["the store is unavailable", "the store is unavailable while committing: the disk is full"];
+        assert_eq!(each_once(full.map(str::to_owned).to_vec()), full[1..]);
+        let different = ["cannot open the store", "it is not a database"].map(str::to_owned).to_vec();
+        assert_eq!(each_once(different.clone()), different);
     }
 
     #[test]
