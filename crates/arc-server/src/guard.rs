@@ -65,7 +65,7 @@ fn refusal(config: &ServerConfig, request: &Request) -> Option<Problem> {
     let host = text(header::HOST).or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str));
     if !host.is_some_and(|host| is_allowed(config, host)) {
         return Some(Problem::forbidden(format!(
-            "this server does not answer to the host `{}`; open http://localhost or allow the host when starting it",
+            "this server does not answer to the host `{}`; reach it as localhost or 127.0.0.1",
             host.unwrap_or_default()
         )));
     }

@@ -18,12 +18,13 @@ async fn a_foreign_host_is_turned_away() {
     expect![[r#"
         403 application/problem+json
         {
-          "detail": "this server does not answer to the host `rebound.example.com`; open http://localhost or allow the host when starting it",
+          "detail": "this server does not answer to the host `rebound.example.com`; reach it as localhost or 127.0.0.1",
           "status": 403,
           "title": "The request is not allowed",
           "type": "urn:arc-eval:problem:forbidden"
         }
-    "#]].assert_eq(&show(server.send(request).await).await);
+    "#]]
+    .assert_eq(&show(server.send(request).await).await);
     assert_eq!(status(&server, Request::get("/api/v1/runs")).await, StatusCode::FORBIDDEN);
     assert_eq!(status(&server, Request::get("/").header(header::HOST, "evil.com")).await, StatusCode::FORBIDDEN);
 }
