@@ -19,7 +19,7 @@ pub struct Output {
 
 /// Bytes of repeated message history one decoding may hold. A transcript of n model calls holds its
 /// first message n times; without a bound a file of a few megabytes could ask for all memory.
-const HISTORY_BUDGET: usize = 1 << 30;
+const HISTORY_BUDGET: usize = 512 << 20;
 
 impl Output {
     /// Returns an empty output for a source of this name.

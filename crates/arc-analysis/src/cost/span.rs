@@ -4,6 +4,9 @@ use arc_model::{Cost, CostLine, Span, SpanKind, UnknownCost, Usage};
 
 use super::prices::{Class, PriceSheet};
 
+/// More tokens than any call can have: such a count is a mistake, and pricing it would be another.
+const MOST_TOKENS: u64 = 1 << 40;
+
 /// Returns what one call of a model cost, with one line per class of tokens that has a price of its
 /// own.
 ///
@@ -14,6 +17,9 @@ pub fn price_span(span: &Span) -> Cost {
     let Some(usage) = span.usage.as_ref().filter(|usage| !usage.is_empty()) else {
         return Cost::unknown(if span.is_running() { UnknownCost::Running } else { UnknownCost::NoUsage });
     };
+    if usage.input.max(usage.output).is_some_and(|tokens| tokens > MOST_TOKENS) {
+        return Cost::unknown(UnknownCost::UnclearUsage);
+    }
     let Some((model, name)) = span.model.as_ref().and_then(|model| Some((model, model.name()?))) else {
         return Cost::unknown(UnknownCost::NoModel);
     };

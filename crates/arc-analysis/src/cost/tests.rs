@@ -277,6 +277,16 @@ fn a_request_that_was_turned_away_costs_nothing_and_one_that_may_have_worked_is_
     );
 }
 
+#[test]
+fn a_count_that_cannot_be_has_no_price() {
+    check(
+        &format!("agent a\n  llm gpt-4o provider=openai in={} out=1", i64::MAX),
+        &expect![[r#"
+            unknown: the token counts do not add up; at least $0
+        "#]],
+    );
+}
+
 /// o3 became cheaper on 2025-06-10.
 #[test]
 fn prices_are_those_of_when_the_call_began() {

@@ -30,7 +30,7 @@ fn what_nobody_understands_is_rejected_once_with_what_was_expected() {
         assert_eq!((decoded.format, decoded.spans.len(), decoded.diagnostics.len()), (None, 0, 1), "{bytes:?}");
         let [found] = &decoded.diagnostics[..] else { unreachable!() };
         assert_eq!(found.severity, DiagnosticSeverity::Rejected);
-        assert!(found.message.contains("expected an OTLP request"), "{found}");
+        assert!(found.message.contains("expected one of otlp-json, otlp-protobuf, "), "{found}");
     }
     assert!(
         outcome(b"{\"a\": 1}").2[0].starts_with("f: this is a JSON object with the fields `a`, in no known format; ")
