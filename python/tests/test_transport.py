@@ -13,6 +13,7 @@ import time
 import pytest
 
 from agent_eval import transport as transport_module
+from agent_eval._run import current
 from agent_eval._span import new_span_id, new_trace_id
 from agent_eval.trace import ArcTracer
 from agent_eval.transport import HttpTransport
@@ -261,3 +262,18 @@ def test_importing_starts_nothing_and_imports_no_client():
         """
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_parts_of_a_span_add_up(tracer, sink):
+    def agent(question):
+        step = current.get().begin_step(
+            "search", "internal", {"gen_ai.operation.name": "execute_tool", "a": 1, "b": b"\0"}
+        )
+        step.end({"b": 2, "arc_eval.sequence": 7}, error=("gone", "it is gone"), name="search the web")
+        step.end({"b": 3})
+
+    tracer.trace_agent(agent)("q")
+    assert tracer.flush(5)
+    (tool,) = sink.tools
+    assert (tool.name, tool["a"], tool["b"], tool["error.type"]) == ("search the web", 1, 2, "gone")
+    assert (tool.is_error, tool.revision, tool.parent) == (True, 1, sink.run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ _I64 = 1 << 63
 
 
 def encode_span(span: SpanDict) -> bytes:
-    """Returns one span as OTLP/JSON. Lone surrogates, which JSON readers reject, become question marks."""
+    """Returns one whole span as OTLP/JSON. Lone surrogates, which JSON readers reject, become question marks."""
     fields: dict[str, Any] = {
         "traceId": span["trace_id"],
         "spanId": span["span_id"],
@@ -25,11 +26,11 @@ def encode_span(span: SpanDict) -> bytes:
         "startTimeUnixNano": str(span["start_ns"]),
         "attributes": _attributes(span["attributes"]),
     }
-    if span["parent_id"] is not None:
+    if span.get("parent_id") is not None:
         fields["parentSpanId"] = span["parent_id"]
-    if span["end_ns"] is not None:
+    if span.get("end_ns") is not None:
         fields["endTimeUnixNano"] = str(span["end_ns"])
-    if span["events"]:
+    if span.get("events"):
         fields["events"] = [
             {
                 "name": event["name"],
@@ -38,7 +39,7 @@ def encode_span(span: SpanDict) -> bytes:
             }
             for event in span["events"]
         ]
-    if span["status"] != "unset":
+    if span.get("status", "unset") != "unset":
         fields["status"] = {"code": _STATUS[span["status"]], "message": span["status_message"]}
     return _bytes(fields)
 
@@ -61,6 +62,8 @@ def _attributes(attributes: Mapping[str, Value]) -> list[dict[str, Any]]:
 def _value(value: Value) -> dict[str, Any]:
     if isinstance(value, str):
         return {"stringValue": value}
+    if isinstance(value, bytes):
+        return {"bytesValue": base64.b64encode(value).decode()}
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):

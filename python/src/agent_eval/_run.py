@@ -219,6 +219,19 @@ class Run:
             }
         )
 
+    def begin_step(
+        self,
+        name: str,
+        kind: str,
+        attributes: dict[str, Value],
+        *,
+        start_ns: int | None = None,
+        parent_id: str | None = None,
+        span_id: str | None = None,
+    ) -> Step:
+        """Records that a step below this run starts; what is known then goes along. End it with :meth:`Step.end`."""
+        return Step(self, name, kind, attributes, start_ns, parent_id, span_id)
+
     def send_tool(self, call: PendingCall, result: ToolResult | None, end_ns: int) -> None:
         """Sends the record of a tool call that the transcript shows; without a result what it returned is unknown."""
         attributes: dict[str, Value] = {
@@ -253,6 +266,73 @@ class Run:
         }
         self._revision += 1
         self.transport.send(span)
+
+
+class Step:
+    """A step below a run while it is under way. Its start is recorded; every further record adds what is new."""
+
+    __slots__ = ("_ended", "_start_ns", "run", "span_id")
+
+    def __init__(
+        self,
+        run: Run,
+        name: str,
+        kind: str,
+        attributes: dict[str, Value],
+        start_ns: int | None = None,
+        parent_id: str | None = None,
+        span_id: str | None = None,
+    ) -> None:
+        self.run = run
+        self.span_id = span_id or new_span_id()
+        self._ended = False
+        self._start_ns = run.trace.now_ns() if start_ns is None else start_ns
+        attributes["arc_eval.revision"] = 0
+        run.transport.send(
+            {
+                "trace_id": run.trace.trace_id,
+                "span_id": self.span_id,
+                "parent_id": parent_id or run.span_id,
+                "name": name,
+                "kind": kind,
+                "start_ns": self._start_ns,
+                "attributes": attributes,
+                "resource": run.settings.resource,
+            }
+        )
+
+    def end(
+        self,
+        attributes: dict[str, Value] | None = None,
+        error: tuple[str, str] | None = None,
+        events: list[Event] | None = None,
+        end_ns: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Records the end with what is new: attributes (the last value of a name counts), an error's class and
+        message, a better name. Only the first call counts."""
+        if self._ended:
+            return
+        self._ended = True
+        run = self.run
+        attributes = attributes if attributes is not None else {}
+        attributes["arc_eval.revision"] = 1
+        span: SpanDict = {
+            "trace_id": run.trace.trace_id,
+            "span_id": self.span_id,
+            "end_ns": max(self._start_ns, run.trace.now_ns() if end_ns is None else end_ns),
+            "attributes": attributes,
+            "resource": run.settings.resource,
+        }
+        if name is not None:
+            span["name"] = name
+        if error is not None:
+            attributes["error.type"] = error[0]
+            span["status"] = "error"
+            span["status_message"] = error[1] if run.settings.capture_content else ""
+        if events:
+            span["events"] = events
+        run.transport.send(span)
 
 
 current: ContextVar[Run | None] = ContextVar("arc_eval_run", default=None)

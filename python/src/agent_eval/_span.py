@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, TypedDict
 
 # A value of an attribute. Objects and lists of objects are sent as JSON text.
-Value = str | bool | int | float | list[Any] | dict[str, Any]
+Value = str | bytes | bool | int | float | list[Any] | dict[str, Any]
 
 MAX_TEXT = 64 * 1024
 MAX_TOTAL = 512 * 1024
@@ -36,11 +36,19 @@ class Event(TypedDict):
     attributes: dict[str, Value]
 
 
-class SpanDict(TypedDict):
-    """One step of a run. ``end_ns`` is ``None`` while it runs; a later record of the same ids replaces it."""
-
+class _Ids(TypedDict):
     trace_id: str
     span_id: str
+    resource: Mapping[str, str]
+
+
+class SpanDict(_Ids, total=False):
+    """One step of a run, or a part of what is known of it: the parts of one span add up.
+
+    Later values win, attributes and events are added, the last value of an attribute counts. The first part carries
+    name, kind and ``start_ns`` and is sent before the step begins; the one with ``end_ns`` ends it.
+    """
+
     parent_id: str | None
     name: str
     kind: str  # "internal" | "client"
@@ -50,7 +58,6 @@ class SpanDict(TypedDict):
     status_message: str
     attributes: dict[str, Value]
     events: list[Event]
-    resource: Mapping[str, str]
 
 
 def new_trace_id() -> str:

@@ -79,6 +79,7 @@ class HttpTransport:
         self._flushing = 0  # being waited for
         self._failed_requests = 0
         self._sender.forget()
+        self._open: dict[str, SpanDict] = {}  # spans whose end is still to come
         self.counts = Counts()
 
     @property
@@ -88,8 +89,9 @@ class HttpTransport:
 
     def send(self, span: SpanDict) -> None:
         """Takes a record, or counts it as dropped when there is no room."""
-        size = _span_size(span)
         with self._changed:
+            span = self._whole(span)
+            size = _span_size(span)
             self.counts.taken += 1
             full = self._queued_spans >= MAX_QUEUED_SPANS or self._queued_bytes + size > MAX_QUEUED_BYTES
             if full or self._closed:
@@ -103,6 +105,17 @@ class HttpTransport:
                 attempt(self._start)
         if full:
             self._warn("full", "arc-eval: too much waits to be sent to %s; records are dropped", self.endpoint)
+
+    def _whole(self, span: SpanDict) -> SpanDict:
+        """Returns a part of a span with the parts before it."""
+        known = self._open.pop(span["span_id"], None)
+        if known is not None:
+            attributes = {**known["attributes"], **span.get("attributes", {})}
+            events = [*known.get("events", []), *span.get("events", [])]
+            span = {**known, **span, "attributes": attributes, "events": events}
+        if span.get("end_ns") is None and len(self._open) < MAX_QUEUED_SPANS:
+            self._open[span["span_id"]] = span
+        return span
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything taken so far is delivered; returns at once when the server cannot be reached."""
@@ -220,12 +233,12 @@ def _grouped(encoded: list[tuple[Mapping[str, str], bytes]]) -> list[tuple[Mappi
 
 def _span_size(span: SpanDict) -> int:
     """Returns roughly how many bytes a record holds."""
-    size = 512 + sum(_value_size(value, 0) for value in span["attributes"].values())
-    return size + sum(_value_size(value, 0) for event in span["events"] for value in event["attributes"].values())
+    groups = [span["attributes"], *(event["attributes"] for event in span.get("events", []))]
+    return 512 + sum(_value_size(value, 0) for attributes in groups for value in attributes.values())
 
 
 def _value_size(value: Value, depth: int) -> int:
-    if isinstance(value, str):
+    if isinstance(value, (str, bytes)):
         return len(value)
     if depth > 8:
         return 64
