@@ -9,7 +9,7 @@ use arc_model::{
 };
 
 use crate::{
-    cost, detection,
+    cost, death, detection,
     failures::{self, Call, View},
     outcome,
 };
@@ -68,6 +68,7 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         duration_ms: started_at.and_then(|start| duration_ms(trace, start)),
         is_running: context.is_running,
         error: error(trace, termination, outcome.verdict),
+        death: death::of(trace, termination),
         outcome,
         termination,
         cost: cost_of(trace, context),
@@ -164,6 +165,9 @@ fn duration_ms(trace: &Trace, start: Timestamp) -> Option<f64> {
 /// Returns what ended the run, where an error did: the message of the span whose end is its end.
 fn error(trace: &Trace, termination: Option<Termination>, verdict: Verdict) -> Option<String> {
     let ended_badly = termination.is_some_and(Termination::is_failure);
+    if let (Some(termination), Some(death)) = (termination, death::of(trace, termination)) {
+        return Some(death::told(termination, &death));
+    }
     let root = outcome::last_root(trace).filter(|_| ended_badly || verdict == Verdict::Failed)?;
     let message = failures::status_error(root)?;
     Some(Evidence::new(root.span_id, Field::Status, failures::headline(&message)).excerpt)

@@ -2,6 +2,7 @@
 
 mod analyse;
 pub mod cost;
+mod death;
 pub mod detection;
 pub mod failures;
 pub mod outcome;

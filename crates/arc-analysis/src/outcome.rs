@@ -9,6 +9,8 @@ use arc_model::{
     Termination, Trace, Verdict,
 };
 
+use crate::death;
+
 /// The leaf of the finding that a run was stopped at its step limit.
 const STEP_LIMIT: &str = "step-limit";
 
@@ -46,6 +48,11 @@ fn end_of(trace: &Trace, findings: &[Finding]) -> Option<End> {
     let error = root.and_then(error_of);
     let says = |span: &Span| span.facts.termination.map(|termination| (termination, span.span_id));
     if let Some((termination, said_by)) = trace.walk().find_map(|(_, span)| says(span)) {
+        if let Some(death) = death::of(trace, Some(termination)) {
+            // How far it came says more than the status the span was closed with.
+            let shown_by = death.during.as_ref().map_or(said_by, |step| step.span_id);
+            return Some(End { termination, reason: Some(death::told(termination, &death)), shown_by: Some(shown_by) });
+        }
         let shown_by = Some(error.as_ref().and_then(|error| error.shown_by).unwrap_or(said_by));
         return Some(End { termination, reason: error.and_then(|error| error.reason), shown_by });
     }
@@ -118,6 +125,8 @@ fn claim(end: &End) -> Option<OutcomeClaim> {
         Termination::Timeout => (OutcomeSource::Detector, "it was stopped for taking too long"),
         Termination::Exception => (OutcomeSource::ProcessDeath, "an exception ended it"),
         Termination::Killed => (OutcomeSource::ProcessDeath, "its process was killed"),
+        Termination::Oom => (OutcomeSource::ProcessDeath, "its process was killed because memory ran out"),
+        Termination::Exited => (OutcomeSource::ProcessDeath, "its process exited before the run had ended"),
     };
     Some(OutcomeClaim {
         verdict: Verdict::Failed,

@@ -1,8 +1,14 @@
 //! What single dialects must not get wrong, one test each; whole spans are in the goldens.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use arc_formats::decode_otlp_json;
-use arc_model::{InputRule, Part, Span, SpanKind, Status};
+use arc_formats::{decode_otlp_json, decode_otlp_protobuf};
+use arc_model::{InputRule, Part, Payload, Span, SpanKind, Status, Termination};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, KeyValue, any_value},
+    trace::v1::{ResourceSpans, ScopeSpans, Span as ProtoSpan, Status as ProtoStatus},
+};
+use prost::Message;
 use serde_json::{Value, json};
 
 fn decode_span(scope: &Value, span: &Value) -> Span {
@@ -17,6 +23,50 @@ fn decode_span(scope: &Value, span: &Value) -> Span {
 
 fn decode_one(attributes: &Value) -> Span {
     decode_span(&json!({}), &json!({"attributes": attributes}))
+}
+
+/// A process that dies has its spans closed by whoever reads its spool: parts of a span follow each other.
+#[test]
+fn parts_of_a_span_in_protobuf_merge_and_the_last_value_of_an_attribute_wins() {
+    let attribute = |key: &str, value: any_value::Value| KeyValue {
+        key: key.into(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    };
+    let text = |text: &str| any_value::Value::StringValue(text.into());
+    let start = ProtoSpan {
+        trace_id: vec![1; 16],
+        span_id: vec![2; 8],
+        name: "shop".into(),
+        start_time_unix_nano: 1_000,
+        attributes: vec![attribute("arc_eval.task", text("refund")), attribute("arc_eval.input", text("early"))],
+        ..ProtoSpan::default()
+    };
+    let end = ProtoSpan {
+        end_time_unix_nano: 9_000,
+        status: Some(ProtoStatus { code: 2, message: "the process was killed".into() }),
+        attributes: vec![
+            attribute("arc_eval.input", text("late")),
+            attribute("arc_eval.termination", text("exited")),
+            attribute("arc_eval.exit.code", any_value::Value::IntValue(3)),
+            attribute("arc_eval.exit.signal", any_value::Value::IntValue(9)),
+            attribute("arc_eval.last_step", text("search")),
+            attribute("arc_eval.revision", any_value::Value::IntValue(7)),
+        ],
+        ..ProtoSpan::default()
+    };
+    let merged = ProtoSpan::decode([start.encode_to_vec(), end.encode_to_vec()].concat().as_slice()).unwrap();
+    let scope_spans = vec![ScopeSpans { spans: vec![merged], ..ScopeSpans::default() }];
+    let request =
+        ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
+    let span = decode_otlp_protobuf(&request.encode_to_vec()).spans.remove(0);
+    assert_eq!((span.name.as_str(), span.revision, span.duration_ns()), ("shop", 7, Some(8_000)));
+    assert_eq!(span.input, Some(Payload::Text("late".into())));
+    let facts = &span.facts;
+    assert_eq!((facts.termination, facts.exit_code, facts.exit_signal), (Some(Termination::Exited), Some(3), Some(9)));
+    assert_eq!(facts.last_step.as_deref(), Some("search"));
+    assert_eq!(facts.task.as_ref().map(|task| task.as_str()), Some("refund"));
+    assert!(span.attributes.is_empty(), "{:?}", span.attributes);
 }
 
 #[test]

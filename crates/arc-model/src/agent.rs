@@ -54,6 +54,15 @@ pub struct RunFacts {
     /// How the run came to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
+    /// The code with which its process exited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u32>,
+    /// The signal that ended its process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_signal: Option<u32>,
+    /// The last step that was completed before its process died.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_step: Option<String>,
     /// Claims about whether the run succeeded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<OutcomeClaim>,
@@ -82,6 +91,9 @@ impl RunFacts {
         fill(&mut self.framework, other.framework.as_ref());
         fill(&mut self.step_limit, other.step_limit.as_ref());
         fill(&mut self.termination, other.termination.as_ref());
+        fill(&mut self.exit_code, other.exit_code.as_ref());
+        fill(&mut self.exit_signal, other.exit_signal.as_ref());
+        fill(&mut self.last_step, other.last_step.as_ref());
         self.outcomes.extend(other.outcomes.iter().cloned());
     }
 }

@@ -36,7 +36,7 @@ pub use message::{Message, Part, Role};
 pub use money::{Cost, CostLine, NanoUsd, UnknownCost};
 pub use outcome::{Outcome, OutcomeClaim, OutcomeSource, Termination, Verdict};
 pub use rate::{Interval, Method, Rate};
-pub use run::{LeafCount, Run};
+pub use run::{CutShort, LeafCount, ProcessDeath, Run};
 pub use span::{FinishReason, ModelRef, Scope, Span, SpanEvent, SpanKind, SpanLink, Status};
 pub use time::{Clock, Timestamp};
 pub use tool::{ToolCall, ToolDefinition};

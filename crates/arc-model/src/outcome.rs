@@ -101,12 +101,21 @@ pub enum Termination {
     Cancelled,
     /// Its process was killed.
     Killed,
+    /// Its process was killed because memory ran out.
+    Oom,
+    /// Its process exited before the run had ended.
+    Exited,
 }
 
 impl Termination {
     /// Returns whether ending this way means the run failed, whatever else is known.
     pub const fn is_failure(self) -> bool {
         !matches!(self, Self::Completed | Self::Cancelled)
+    }
+
+    /// Returns whether the process ended and took the run with it.
+    pub const fn is_process_death(self) -> bool {
+        matches!(self, Self::Killed | Self::Oom | Self::Exited)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentRef, Cost, Detection, LeafId, Outcome, SessionId, TaskId, Termination, Timestamp, TraceId, UserId};
+use crate::{
+    AgentRef, Cost, Detection, LeafId, Outcome, SessionId, SpanId, SpanKind, TaskId, Termination, Timestamp, TraceId,
+    UserId,
+};
 
 /// The settled summary of one trace; everything in it follows from the trace alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ pub struct Run {
     pub outcome: Outcome,
     /// How it ended, where known.
     pub termination: Option<Termination>,
+    /// How far it was when its process died; `None` unless it ended that way.
+    pub death: Option<ProcessDeath>,
     /// What ended it, where an error did: the message of the exception or the failed root.
     pub error: Option<String>,
     /// What its model calls cost.
@@ -70,6 +75,32 @@ impl Run {
     pub fn at(&self) -> Timestamp {
         self.started_at.unwrap_or(self.received_at)
     }
+}
+
+/// How far a run was when its process died.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProcessDeath {
+    /// The innermost step that was cut short; `None` when the run was between two steps.
+    pub during: Option<CutShort>,
+    /// The name of the last step that was completed; `None` when there was none.
+    pub after: Option<String>,
+    /// The code with which the process exited, where known.
+    pub exit_code: Option<u32>,
+    /// The signal that ended it, where known.
+    pub signal: Option<u32>,
+}
+
+/// A step that had begun and never ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CutShort {
+    /// Its span.
+    pub span_id: SpanId,
+    /// What sort of step it is.
+    pub kind: SpanKind,
+    /// Its name.
+    pub name: String,
 }
 
 /// How many findings a run has of a leaf.

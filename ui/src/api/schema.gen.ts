@@ -294,6 +294,15 @@ export interface components {
             /** @description Rounded once, to the nearest nano-dollar. */
             amount: components["schemas"]["NanoUsd"];
         };
+        /** @description A step that had begun and never ended by itself. */
+        CutShort: {
+            /** @description Its span. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description What sort of step it is. */
+            kind: components["schemas"]["SpanKind"];
+            /** @description Its name. */
+            name: string;
+        };
         /** @description What something was recognised as, and by what. */
         Detection: {
             /** @description The stable id of what was recognised; `None` is "unknown". */
@@ -581,6 +590,22 @@ export interface components {
             /** @description What is wrong with this request and what to do about it. */
             detail: string;
         };
+        /** @description How far a run was when its process died. */
+        ProcessDeath: {
+            during?: components["schemas"]["CutShort"] | null;
+            /** @description The name of the last step that was completed; `None` when there was none. */
+            after?: string | null;
+            /**
+             * Format: int32
+             * @description The code with which the process exited, where known.
+             */
+            exit_code?: number | null;
+            /**
+             * Format: int32
+             * @description The signal that ended it, where known.
+             */
+            signal?: number | null;
+        };
         /** @description Names a project; everything stored belongs to exactly one. */
         ProjectId: string;
         /**
@@ -714,6 +739,7 @@ export interface components {
             /** @description Whether it succeeded, with every claim. */
             outcome: components["schemas"]["Outcome"];
             termination?: components["schemas"]["Termination"] | null;
+            death?: components["schemas"]["ProcessDeath"] | null;
             /** @description What ended it, where an error did: the message of the exception or the failed root. */
             error?: string | null;
             /** @description What its model calls cost. */
@@ -817,6 +843,23 @@ export interface components {
             step_limit: number | null;
             /** @default null */
             termination: components["schemas"]["Termination"] | null;
+            /**
+             * Format: int32
+             * @description The code with which its process exited.
+             * @default null
+             */
+            exit_code: number | null;
+            /**
+             * Format: int32
+             * @description The signal that ended its process.
+             * @default null
+             */
+            exit_signal: number | null;
+            /**
+             * @description The last step that was completed before its process died.
+             * @default null
+             */
+            last_step: string | null;
             /**
              * @description Claims about whether the run succeeded.
              * @default []
@@ -1024,7 +1067,7 @@ export interface components {
          * @description How a run came to its end.
          * @enum {string}
          */
-        Termination: "completed" | "step_limit" | "timeout" | "exception" | "cancelled" | "killed";
+        Termination: "completed" | "step_limit" | "timeout" | "exception" | "cancelled" | "killed" | "oom" | "exited";
         /** Format: date-time */
         Timestamp: string;
         /** @description A tool call that was carried out; the call of a tool span. */

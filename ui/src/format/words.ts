@@ -19,6 +19,8 @@ const terminations: Record<string, string> = {
   exception: "ended by an exception",
   cancelled: "cancelled by its host",
   killed: "process killed",
+  oom: "process killed: out of memory",
+  exited: "process exited before the end",
 };
 
 export const terminationWord = (termination: string): string => terminations[termination] ?? termination;

@@ -52,10 +52,13 @@ fn facts(attributes: Reader<'_>, span: &RawSpan, reading: &mut Reading) -> Found
     found.value.termination = found.keep(attributes.first(&["arc_eval.termination"], as_word::<Termination>));
     if attributes.get("arc_eval.termination").is_some() && found.value.termination.is_none() {
         reading.repaired(
-            "`arc_eval.termination` is none of completed, step_limit, timeout, exception, cancelled and killed; how \
-             the run ended is unknown",
+            "`arc_eval.termination` is none of completed, step_limit, timeout, exception, cancelled, killed, oom and \
+             exited; how the run ended is unknown",
         );
     }
+    found.value.exit_code = found.keep(attributes.first(&["arc_eval.exit.code"], small));
+    found.value.exit_signal = found.keep(attributes.first(&["arc_eval.exit.signal"], small));
+    found.value.last_step = found.keep(attributes.name(&["arc_eval.last_step"]));
     let verdict = found.keep(attributes.first(&["arc_eval.outcome.verdict"], as_word::<Verdict>));
     match verdict {
         Some(verdict) => {

@@ -200,6 +200,9 @@ fn push_facts(span: &Span, line: &mut Vec<String>) {
     line.extend(facts.trial.map(|trial| format!("trial={trial}")));
     line.extend(facts.step_limit.map(|limit| format!("steps<={limit}")));
     line.extend(facts.termination.map(|termination| format!("end={}", name_of(&termination))));
+    line.extend(facts.exit_code.map(|code| format!("exit={code}")));
+    line.extend(facts.exit_signal.map(|signal| format!("signal={signal}")));
+    line.extend(facts.last_step.as_deref().map(|step| format!("last_step={}", name(step))));
     line.extend(facts.outcomes.iter().map(claim));
 }
 

@@ -319,9 +319,13 @@ impl Draft {
             "domain" => facts.domain = Some(cursor.name()?),
             "framework" => facts.framework = Some(cursor.name()?),
             "end" => {
-                let ways = "how the run ended: completed, step_limit, timeout, exception, cancelled, killed";
+                let ways =
+                    "how the run ended: completed, step_limit, timeout, exception, cancelled, killed, oom, exited";
                 facts.termination = Some(named(cursor, ways)?);
             }
+            "exit" => facts.exit_code = Some(cursor.number()?),
+            "signal" => facts.exit_signal = Some(cursor.number()?),
+            "last_step" => facts.last_step = Some(cursor.name()?),
             _ => return Ok(false),
         }
         Ok(true)

@@ -67,6 +67,9 @@ fn facts_of_the_run_stand_on_any_line() {
     assert_eq!(facts.task, Some(TaskId::new("t/1")));
     assert_eq!((facts.trial, facts.step_limit, facts.termination), (Some(2), Some(30), Some(Termination::StepLimit)));
     assert_eq!((facts.outcomes[0].verdict, facts.outcomes[0].score), (Verdict::Failed, Some(0.5)));
+    let facts = first("agent a end=exited exit=3 signal=9 last_step=\"book a flight\"").facts;
+    assert_eq!((facts.exit_code, facts.exit_signal, facts.termination), (Some(3), Some(9), Some(Termination::Exited)));
+    assert_eq!(facts.last_step.as_deref(), Some("book a flight"));
 }
 
 #[test]

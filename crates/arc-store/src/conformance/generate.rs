@@ -1,10 +1,11 @@
 //! Random spans and runs with every field in use. Seeded, so a failure repeats.
 
 use arc_model::{
-    AgentName, AgentRef, Attributes, Cost, CostLine, Detection, Evidence, Field, Finding, FinishReason, InputRule,
-    Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim, OutcomeSource, Part, Payload, Role, Run,
-    RunFacts, Scope, SessionId, Severity, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, TaskId, Termination,
-    Timestamp, ToolCall, ToolDefinition, TraceId, UnknownCost, Usage, UsageSource, UserId, Verdict,
+    AgentName, AgentRef, Attributes, Cost, CostLine, CutShort, Detection, Evidence, Field, Finding, FinishReason,
+    InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim, OutcomeSource, Part, Payload,
+    ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status,
+    TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId, UnknownCost, Usage, UsageSource, UserId,
+    Verdict,
 };
 
 /// Makes random values, the same ones for the same seed.
@@ -197,6 +198,8 @@ impl Generator {
             Termination::Exception,
             Termination::Cancelled,
             Termination::Killed,
+            Termination::Oom,
+            Termination::Exited,
         ])
     }
 
@@ -222,6 +225,9 @@ impl Generator {
             framework: self.maybe(Self::text),
             step_limit: self.maybe(Self::small),
             termination: self.maybe(Self::termination),
+            exit_code: self.maybe(Self::small),
+            exit_signal: self.maybe(Self::small),
+            last_step: self.maybe(Self::text),
             outcomes: self.some(2, Self::claim),
         }
     }
@@ -334,6 +340,7 @@ impl Generator {
             is_running,
             outcome: Outcome::from_claims(self.some(2, Self::claim)),
             termination: self.maybe(Self::termination),
+            death: self.maybe(Self::death),
             error: self.maybe(Self::text),
             cost: self.cost(),
             input_tokens: self.maybe(Self::number),
@@ -357,6 +364,16 @@ impl Generator {
     fn run_time(&mut self) -> Timestamp {
         let hours = i64::try_from(self.below(60)).unwrap_or(0) - 20;
         Timestamp::from_millis(hours * 3_600_000)
+    }
+
+    fn death(&mut self) -> ProcessDeath {
+        let during = |this: &mut Self| CutShort { span_id: this.span_id(), kind: SpanKind::Tool, name: this.text() };
+        ProcessDeath {
+            during: self.maybe(during),
+            after: self.maybe(Self::text),
+            exit_code: self.maybe(Self::small),
+            signal: self.maybe(Self::small),
+        }
     }
 
     fn cost(&mut self) -> Cost {
