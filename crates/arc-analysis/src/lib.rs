@@ -1,6 +1,7 @@
 //! The engines: pure functions from traces and counts to outcomes, findings, costs and reports.
 
 mod analyse;
+pub mod connect;
 pub mod cost;
 mod death;
 pub mod detection;

@@ -45,6 +45,24 @@ pub struct Framework {
     /// Field names that only its own objects have together, in inputs and outputs.
     #[serde(default)]
     pub shapes: Vec<Vec<String>>,
+    /// What it looks like in the source of a Python program.
+    #[serde(default)]
+    pub source: SourceSigns,
+}
+
+/// What a framework looks like in Python source: dotted paths in which `*` stands for any number of names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSigns {
+    /// What makes an agent.
+    #[serde(default)]
+    pub makes: Vec<String>,
+    /// What runs the agent that is its first argument.
+    #[serde(default)]
+    pub starts: Vec<String>,
+    /// What calls a model.
+    #[serde(default)]
+    pub calls: Vec<String>,
 }
 
 /// What a framework does.

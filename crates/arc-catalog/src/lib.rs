@@ -15,5 +15,5 @@ mod tests;
 pub use catalog::Catalog;
 pub use domain::Domain;
 pub use error::CatalogError;
-pub use framework::{Framework, Level};
+pub use framework::{Framework, Level, SourceSigns};
 pub use taxonomy::Leaf;

@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Debug(Debug),
     /// Show runs as they arrive at the server, or one run as a tree
     Trace(Trace),
+    /// Find the agent in a Python program, and show (or make) the change that traces it
+    Connect(Connect),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -113,6 +115,28 @@ pub(crate) struct Debug {
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Print the report as JSON; with --live one line per change
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    /// The program, or a directory with it
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+    /// Only agents of this framework
+    #[arg(long, value_name = "ID")]
+    pub(crate) framework: Option<String>,
+    /// The domain the agent works in; recognised from its runs when not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) domain: Option<String>,
+    /// Only the agent that the program calls this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Make the change
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

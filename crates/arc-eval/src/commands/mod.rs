@@ -1,6 +1,7 @@
 //! The commands, one file each: read the settings, ask the application, hand the answer to `output`.
 
 mod completions;
+mod connect;
 mod debug;
 mod import;
 mod live;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             Some(id) => runtime()?.block_on(trace::run(&config()?, &arguments, id)),
             None => live::runs(&config()?, &arguments),
         },
+        Command::Connect(arguments) => connect::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Reference { page } => Ok(output::data(&reference::page(page)?)?),
     }

@@ -27,6 +27,11 @@ impl Home {
         fs::write(path, bytes).unwrap();
     }
 
+    /// Returns where a file of the working directory is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join("work").join(name)
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arc-eval"));
         command.args(arguments).current_dir(self.path.join("work"));

@@ -4,6 +4,7 @@
 #![cfg(test)]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots with them")]
 
+mod connect;
 mod debug;
 mod fixture;
 mod home;
