@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use arc_model::{Evidence, Field, Message, Part, Payload, Role, Span, SpanKind, ToolDefinition, Trace};
+use arc_model::{Evidence, Field, Message, Part, Payload, Role, Span, SpanId, SpanKind, ToolDefinition, Trace};
+
+use super::same_call;
 
 /// A request of a model to call a tool.
 #[derive(Debug, Clone, Copy)]
@@ -121,25 +123,29 @@ fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [ToolDefinition] {
 fn calls_with_spans<'a>(trace: &'a Trace, requests: &[Request<'a>], results: &Results<'a>) -> Vec<Call<'a>> {
     let mut open = OpenRequests::of(requests);
     let is_call = |span: &&Span| matches!(span.kind, SpanKind::Tool | SpanKind::Retrieval);
-    let spans = trace.spans().iter().filter(is_call).filter(|span| !repeats_the_one_above(trace, span));
-    let calls = spans.map(|span| {
+    let all: Vec<&Span> = trace.spans().iter().filter(is_call).collect();
+    let repeats = same_call::repeats(trace, &all);
+    let mut repeated: BTreeMap<SpanId, Vec<&Span>> = BTreeMap::new();
+    for &span in &all {
+        if let Some(kept) = repeats.get(&span.span_id) {
+            repeated.entry(kept.span_id).or_default().push(span);
+        }
+    }
+    let spans = all.iter().filter(|span| !repeats.contains_key(&span.span_id));
+    let calls = spans.map(|&span| {
         let call = span.tool.as_ref();
-        let id = call.and_then(|call| call.id.as_deref());
+        // What the span that counts does not say, another one of the same call may.
+        let others = repeated.get(&span.span_id).into_iter().flatten();
+        let known = || std::iter::once(span).chain(others.clone().copied());
+        let id = known().find_map(|span| span.tool.as_ref()?.id.as_deref());
         let name = call.map_or(span.name.as_str(), |call| call.name.as_str());
-        let arguments = call.and_then(|call| call.arguments.as_ref()).or(span.input.as_ref());
-        let own = call.and_then(|call| call.result.as_ref()).or(span.output.as_ref());
+        let arguments = known().find_map(|span| span.tool.as_ref()?.arguments.as_ref()).or(span.input.as_ref());
+        let own = known().find_map(|span| span.tool.as_ref()?.result.as_ref()).or(span.output.as_ref());
         let given_back = || results.get(id).map(|(result, _)| result);
         let result = own.or_else(given_back);
         Call { name, arguments, result, span, shown_by: span, request: open.take(id, name, arguments) }
     });
     calls.collect()
-}
-
-/// Two instrumentations can record one call, the one inside the other.
-fn repeats_the_one_above(trace: &Trace, span: &Span) -> bool {
-    let above = trace.parent(span.span_id).filter(|above| above.kind == span.kind);
-    let name = |span: &Span| span.tool.as_ref().map(|call| call.name.clone());
-    above.is_some_and(|above| name(above).is_some() && name(above) == name(span))
 }
 
 /// Requests that no call was found for yet.

@@ -15,6 +15,7 @@ mod call;
 mod call_error;
 mod cause;
 mod result;
+mod same_call;
 mod schema;
 #[cfg(test)]
 mod testing;
