@@ -10,6 +10,7 @@
 
 mod agent;
 mod attributes;
+mod capture;
 mod diagnostic;
 mod figures;
 mod finding;
@@ -28,6 +29,7 @@ mod usage;
 
 pub use agent::{AgentName, AgentRef, Detection, RunFacts};
 pub use attributes::{Attributes, Json, Payload};
+pub use capture::{Capture, CaptureCounts, CaptureKind, CaptureRuns, Rejected, RejectedUnit};
 pub use diagnostic::{Diagnostic, Place, Severity as DiagnosticSeverity};
 pub use figures::{AgentFigures, AgentSummary, DayTally, LeafTally, TaskTally, UnpricedTally};
 pub use finding::{Cause, Confidence, Evidence, Field, Finding, FindingId, LeafId, Severity};

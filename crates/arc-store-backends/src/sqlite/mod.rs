@@ -9,6 +9,7 @@
 //! [`crate::segment`]. SQL of more than a line or two is in `sql/`.
 
 mod append;
+mod captures;
 mod cursor;
 mod error;
 mod listing;
@@ -29,7 +30,9 @@ use std::{
     time::Duration,
 };
 
-use arc_model::{AgentFigures, AgentName, AgentSummary, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId};
+use arc_model::{
+    AgentFigures, AgentName, AgentSummary, Capture, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
+};
 use arc_store::{
     Appended, Change, ChangeSeq, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError, TraceStore,
     Unsettled,
@@ -226,5 +229,31 @@ impl Registry for SqliteStore {
             .map_err(while_trying("list projects"))
         };
         self.read("list projects", find).await
+    }
+
+    async fn put_captures(&self, project: &ProjectId, captures: &[Capture]) -> Result<(), StoreError> {
+        if captures.is_empty() {
+            return Ok(());
+        }
+        let (project, captures) = (project.clone(), captures.to_vec());
+        self.writer.write(move |db| captures::put(db, &project, &captures)).await
+    }
+
+    async fn add_captures(&self, project: &ProjectId, captures: &[Capture]) -> Result<(), StoreError> {
+        if captures.is_empty() {
+            return Ok(());
+        }
+        let (project, captures) = (project.clone(), captures.to_vec());
+        self.writer.write(move |db| captures::add(db, &project, &captures)).await
+    }
+
+    async fn captures(&self, project: &ProjectId) -> Result<Vec<Capture>, StoreError> {
+        let project = project.clone();
+        self.read("read the capture ledger", move |db, _| captures::list(db, &project)).await
+    }
+
+    async fn fold_captures(&self, project: &ProjectId, keep: u32) -> Result<(), StoreError> {
+        let project = project.clone();
+        self.writer.write(move |db| captures::fold(db, &project, keep)).await
     }
 }

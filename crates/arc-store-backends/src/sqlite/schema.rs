@@ -10,7 +10,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::while_trying;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_running.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_running.sql"),
+    include_str!("migrations/0003_captures.sql"),
+];
 
 /// "arcE", in the header of the file; tells our databases from anybody else's.
 const APPLICATION_ID: i32 = 0x6172_6345;

@@ -9,6 +9,7 @@
 //! data comes from [`Generator`], which is random with a fixed seed: every run sees the same.
 
 pub mod append;
+pub mod captures;
 pub mod changes;
 pub mod concurrency;
 pub mod figures;
@@ -94,6 +95,10 @@ macro_rules! for_each_case {
             projects::projects_are_isolated_in_every_method,
             projects::a_project_is_made_once,
             projects::projects_are_listed_by_id,
+            captures::what_became_of_a_source_is_replaced,
+            captures::what_became_of_a_source_adds_up,
+            captures::sources_are_listed_by_their_latest_news,
+            captures::old_sources_are_folded_into_one,
             unsettled::a_trace_waits_until_it_is_settled,
             unsettled::a_trace_with_an_ended_root_is_due_when_it_is_quiet,
             unsettled::a_trace_without_an_ended_root_is_due_when_it_is_idle,
