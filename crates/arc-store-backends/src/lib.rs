@@ -8,4 +8,4 @@ mod open;
 mod segment;
 pub mod sqlite;
 
-pub use open::{Stores, open};
+pub use open::{Stores, open, open_existing};

@@ -21,10 +21,28 @@ pub struct Stores {
 /// path, `sqlite::memory:` a store that ends with the process. Missing folders are made.
 pub async fn open(url: &str) -> Result<Stores, StoreError> {
     let place = parse(url)?;
-    let opened = tokio::task::spawn_blocking(move || match place {
+    start(move || match place {
         Place::File(path) => SqliteStore::open(path),
         Place::Memory => SqliteStore::in_memory(),
-    });
+    })
+    .await
+}
+
+/// Opens the store a URL names for a program that reads: one that does not exist is refused, not made.
+///
+/// A store that cannot be written to, on a full disk or a read-only one, is opened all the same;
+/// writing to it then fails.
+pub async fn open_existing(url: &str) -> Result<Stores, StoreError> {
+    let place = parse(url)?;
+    start(move || match place {
+        Place::File(path) => SqliteStore::open_existing(path),
+        Place::Memory => SqliteStore::in_memory(),
+    })
+    .await
+}
+
+async fn start(open: impl FnOnce() -> Result<SqliteStore, StoreError> + Send + 'static) -> Result<Stores, StoreError> {
+    let opened = tokio::task::spawn_blocking(open);
     let store = opened
         .await
         .map_err(|source| StoreError::Unavailable { attempted: "open the store", source: Box::new(source) })??;

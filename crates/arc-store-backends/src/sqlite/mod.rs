@@ -80,7 +80,29 @@ impl SqliteStore {
                 other => break other?,
             }
         };
-        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned()))
+        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned(), readers::Access::ReadWrite))
+    }
+
+    /// Opens a database file that exists, also where it cannot be written to.
+    ///
+    /// Fails where there is none, and where an older one would have to be brought up to date and cannot.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if !path.exists() {
+            return Err(StoreError::Invalid(format!("there is no store at {}", path.display())));
+        }
+        match Self::open(path) {
+            Err(error @ StoreError::Unavailable { .. }) => Self::open_read_only(path).map_err(|_| error),
+            other => other,
+        }
+    }
+
+    /// Opens a database file that cannot be written to.
+    fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let access = readers::Access::of_read_only(path)?;
+        let mut connection = access.connect(path)?;
+        schema::check_current(&mut connection, &path.display().to_string())?;
+        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned(), access))
     }
 
     /// Opens an empty database that ends with this value.

@@ -59,6 +59,15 @@ pub(super) fn prepare(connection: &mut Connection, place: &str) -> Result<(), St
     tx.commit().map_err(&failed)
 }
 
+/// Refuses a database that is not ours, or that this program would have to bring up to date first.
+pub(super) fn check_current(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
+    let tx = connection.transaction().map_err(while_trying("open the database"))?;
+    if check(&tx, place)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    Err(StoreError::Invalid(format!("{place} has to be brought up to date first, and cannot be written to")))
+}
+
 /// Returns how many migrations ran; zero for an empty file.
 fn check(connection: &Transaction<'_>, place: &str) -> Result<usize, StoreError> {
     let not_ours =

@@ -1,9 +1,9 @@
 use std::{fs, thread};
 
-use arc_store::StoreError;
+use arc_store::{StoreError, TraceStore};
 use rusqlite::Connection;
 
-use super::{super::SqliteStore, Folder, append, open, spans, stored};
+use super::{super::SqliteStore, Folder, append, now, open, project, spans, stored};
 
 fn refusal(path: &std::path::Path) -> StoreError {
     let before = fs::read(path).unwrap();
@@ -83,6 +83,42 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
     db.pragma_update(None, "user_version", 99).unwrap();
     db.close().unwrap();
     assert!(matches!(refusal(&path), StoreError::Newer { found: 99, known: 3 }));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_not_made_by_who_only_reads() {
+    let folder = Folder::new();
+    let path = folder.file("typo/arc.db");
+    let Err(StoreError::Invalid(message)) = SqliteStore::open_existing(&path) else { panic!("it was opened") };
+    assert!(message.starts_with("there is no store at ") && message.ends_with("typo/arc.db"), "{message}");
+    assert!(!folder.file("typo").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_to_is_read_and_writing_to_it_fails() {
+    let folder = Folder::new();
+    // A name that has a meaning in addresses.
+    let path = folder.file("a%20b?c.db");
+    let store = open(&path);
+    append(&store, &spans(1, 5)).await;
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    assert_eq!(stored(&reader, 1).await, 5);
+    let error = reader.append(&project(), &spans(2, 1), now()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+    drop((reader, store));
+    assert_eq!(super::super::readers::Access::Immutable.connect(&path).map(drop).ok(), Some(()));
+}
+
+#[tokio::test]
+async fn an_older_file_that_cannot_be_brought_up_to_date_is_refused() {
+    let folder = Folder::new();
+    let path = folder.file("arc.db");
+    drop(open(&path));
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    db.close().unwrap();
+    let Err(StoreError::Invalid(message)) = SqliteStore::open_read_only(&path) else { panic!("it was opened") };
+    assert!(message.contains("has to be brought up to date first"), "{message}");
 }
 
 #[test]
