@@ -9,6 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("arc-model", &[]),
     ("arc-catalog", &["arc-model"]),
     ("arc-formats", &["arc-model"]),
+    ("arc-redact", &[]),
     ("arc-store", &["arc-model"]),
     ("arc-analysis", &["arc-model", "arc-catalog"]),
     ("arc-store-backends", &["arc-model", "arc-store"]),
