@@ -16,6 +16,18 @@ pub enum Api {
     Responses,
     /// Anthropic Messages, `/v1/messages`.
     Messages,
+    /// `OpenAI` embeddings, `/v1/embeddings`.
+    Embeddings,
+    /// Gemini, `/v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
+    Gemini,
+    /// Bedrock Converse, `/model/{model}/converse` and `/converse-stream`.
+    Bedrock,
+    /// A model of Anthropic's through Bedrock, `/model/{model}/invoke` and `/invoke-with-response-stream`.
+    BedrockInvoke,
+    /// Cohere, `/v2/chat`.
+    Cohere,
+    /// Ollama, `/api/chat`.
+    Ollama,
 }
 
 impl Api {
@@ -25,8 +37,23 @@ impl Api {
             Self::ChatCompletions => "chat_completions",
             Self::Responses => "responses",
             Self::Messages => "messages",
+            Self::Embeddings => "embeddings",
+            Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
+            Self::BedrockInvoke => "bedrock_invoke",
+            Self::Cohere => "cohere",
+            Self::Ollama => "ollama",
         }
     }
+}
+
+/// What a path says about a request, in the interfaces that say it there.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether a stream is asked for.
+    pub stream: Option<bool>,
 }
 
 /// A request.
@@ -56,23 +83,24 @@ pub struct Asked {
 
 impl Asked {
     /// Reads a request.
-    pub fn read(api: Api, headers: BTreeMap<String, String>, body: Value) -> Self {
+    pub fn read(api: Api, named: Named, headers: BTreeMap<String, String>, body: Value) -> Self {
         let text_at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let turns = match body.get("messages").or_else(|| body.get("input")) {
+        let turns = match ["messages", "input", "contents"].iter().find_map(|key| body.get(key)) {
             Some(Value::Array(turns)) => turns.clone(),
             Some(Value::String(text)) => vec![serde_json::json!({"role": "user", "content": text})],
             _ => Vec::new(),
         };
         let (last_role, last_message) = last_turn(&turns);
         let mut all = String::new();
-        for part in ["system", "instructions", "messages", "input"].iter().filter_map(|key| body.get(key)) {
+        for part in ["system", "instructions", "messages", "input", "contents"].iter().filter_map(|key| body.get(key)) {
             append_text(part, &mut all);
         }
         let conversation = headers.get("x-conversation").cloned();
         Self {
             api,
-            model: text_at("/model").unwrap_or_default(),
-            stream: body.get("stream") == Some(&Value::Bool(true)),
+            model: named.model.or_else(|| text_at("/model")).unwrap_or_default(),
+            // Ollama streams unless told not to.
+            stream: named.stream.or_else(|| body.get("stream")?.as_bool()).unwrap_or(api == Api::Ollama),
             include_usage: body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true)),
             conversation: conversation.or_else(|| text_at("/user")).or_else(|| text_at("/metadata/user_id")),
             last_role,
@@ -103,14 +131,19 @@ fn last_turn(turns: &[Value]) -> (String, String) {
 
 fn role_of(turn: &Value) -> String {
     let kind = |value: &Value| value.get("type").and_then(Value::as_str).map(str::to_owned);
-    let carries_results = turn
-        .get("content")
-        .and_then(Value::as_array)
-        .is_some_and(|blocks| blocks.iter().any(|block| kind(block).as_deref() == Some("tool_result")));
+    let is_result = |block: &Value| {
+        let keys = ["toolResult", "functionResponse"];
+        kind(block).as_deref() == Some("tool_result") || keys.iter().any(|key| block.get(key).is_some())
+    };
+    let blocks = ["content", "parts"].iter().find_map(|key| turn.get(key)?.as_array());
+    let carries_results = blocks.is_some_and(|blocks| blocks.iter().any(is_result));
     if carries_results || kind(turn).as_deref() == Some("function_call_output") {
         return "tool".to_owned();
     }
-    turn.get("role").and_then(Value::as_str).unwrap_or("user").to_owned()
+    match turn.get("role").and_then(Value::as_str).unwrap_or("user") {
+        "model" => "assistant".to_owned(),
+        role => role.to_owned(),
+    }
 }
 
 /// Appends the texts of a message, an item, a content block, or a list of those.
@@ -124,7 +157,9 @@ fn append_text(value: &Value, out: &mut String) {
         }
         Value::Array(items) => items.iter().for_each(|item| append_text(item, out)),
         Value::Object(fields) => {
-            for key in ["text", "content", "output"] {
+            const HOLDERS: [&str; 9] =
+                ["text", "content", "output", "parts", "toolResult", "json", "functionResponse", "response", "result"];
+            for key in HOLDERS {
                 fields.get(key).into_iter().for_each(|inner| append_text(inner, out));
             }
         }

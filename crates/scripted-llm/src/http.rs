@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,10 +14,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::{
-    asked::{Api, Asked},
-    chat_completions,
+    asked::{Api, Asked, Named},
+    bedrock, chat_completions, cohere,
     desk::{Desk, Reply},
-    messages,
+    embeddings, failure, gemini, messages, ollama,
     render::Frame,
     responses,
     script::Fault,
@@ -28,24 +28,66 @@ const HANG_MS: u64 = 60_000;
 /// What a rate limit asks for unless the script says otherwise.
 const RETRY_AFTER_MS: u64 = 1_000;
 const CUT_AFTER: Duration = Duration::from_millis(20);
-const EVENTS: &str = "text/event-stream; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// Returns the routes over a script.
 pub fn router(desk: Arc<Desk>) -> Router {
     let answer = |api: Api| {
         post(move |State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes| async move {
-            respond(&desk, api, &headers, &body).await
+            respond(&desk, api, Named::default(), &headers, &body).await
         })
+    };
+    // Where the path names the model: `{model}:generateContent`, `{model}/converse-stream`.
+    let named = |read: fn(&str, &str) -> Option<(Api, Named)>| {
+        post(
+            move |State(desk): State<Arc<Desk>>, Path(path): Path<Vec<String>>, headers: HeaderMap, body: Bytes| async move {
+                let words = path.iter().rev().map(String::as_str).collect::<Vec<_>>();
+                let found = match words.as_slice() {
+                    [last] => read(last, ""),
+                    [last, model, ..] => read(model, last),
+                    [] => None,
+                };
+                let Some((api, named)) = found else { return StatusCode::NOT_FOUND.into_response() };
+                respond(&desk, api, named, &headers, &body).await
+            },
+        )
     };
     Router::new()
         .route("/v1/chat/completions", answer(Api::ChatCompletions))
+        .route("/openai/v1/chat/completions", answer(Api::ChatCompletions))
+        .route("/openai/deployments/{deployment}/chat/completions", answer(Api::ChatCompletions))
         .route("/v1/responses", answer(Api::Responses))
         .route("/v1/messages", answer(Api::Messages))
+        .route("/v1/embeddings", answer(Api::Embeddings))
+        .route("/v1beta/models/{call}", named(gemini_call))
+        .route("/model/{model}/{call}", named(bedrock_call))
+        .route("/v2/chat", answer(Api::Cohere))
+        .route("/api/chat", answer(Api::Ollama))
         .route("/v1/models", get(models))
         .route("/requests", get(|State(desk): State<Arc<Desk>>| async move { Json(json!({"requests": desk.log()})) }))
         .route("/reset", post(reset))
         .with_state(desk)
+}
+
+fn gemini_call(call: &str, _: &str) -> Option<(Api, Named)> {
+    let (model, verb) = call.rsplit_once(':')?;
+    let stream = match verb {
+        "generateContent" => false,
+        "streamGenerateContent" => true,
+        _ => return None,
+    };
+    Some((Api::Gemini, Named { model: Some(model.to_owned()), stream: Some(stream) }))
+}
+
+fn bedrock_call(model: &str, call: &str) -> Option<(Api, Named)> {
+    let (api, stream) = match call {
+        "converse" => (Api::Bedrock, false),
+        "converse-stream" => (Api::Bedrock, true),
+        "invoke" => (Api::BedrockInvoke, false),
+        "invoke-with-response-stream" => (Api::BedrockInvoke, true),
+        _ => return None,
+    };
+    Some((api, Named { model: Some(model.to_owned()), stream: Some(stream) }))
 }
 
 async fn reset(State(desk): State<Arc<Desk>>) -> StatusCode {
@@ -69,23 +111,35 @@ async fn models(State(desk): State<Arc<Desk>>) -> Json<Value> {
     }))
 }
 
-async fn respond(desk: &Desk, api: Api, headers: &HeaderMap, body: &[u8]) -> Response {
+async fn respond(desk: &Desk, api: Api, named: Named, headers: &HeaderMap, body: &[u8]) -> Response {
     let body: Value = match serde_json::from_slice(body) {
         Ok(body) => body,
         Err(error) => {
-            return failure(api, 0, StatusCode::BAD_REQUEST, &format!("the request body is not JSON: {error}"));
+            return failed(api, 0, StatusCode::BAD_REQUEST, &format!("the request body is not JSON: {error}"));
         }
     };
-    let asked = Asked::read(api, readable(headers), body);
+    let asked = Asked::read(api, named, readable(headers), body);
     let reply = match desk.answer(&asked) {
         Ok(reply) => reply,
-        Err(message) => return failure(api, 0, StatusCode::NOT_FOUND, &message),
+        Err(message) => return failed(api, 0, StatusCode::NOT_FOUND, &message),
     };
     tokio::time::sleep(Duration::from_millis(reply.rule.delay_ms)).await;
     if let Some(response) = fault(&reply, &asked).await {
         return response;
     }
-    if asked.stream { send(&reply, EVENTS, events(&reply, &asked), Ending::Complete) } else { whole(&reply, &asked) }
+    if asked.stream {
+        send(&reply, stream_type(api), events(&reply, &asked), Ending::Complete)
+    } else {
+        whole(&reply, &asked)
+    }
+}
+
+const fn stream_type(api: Api) -> &'static str {
+    match api {
+        Api::Bedrock | Api::BedrockInvoke => "application/vnd.amazon.eventstream",
+        Api::Ollama => "application/x-ndjson",
+        _ => "text/event-stream; charset=utf-8",
+    }
 }
 
 fn events(reply: &Reply, asked: &Asked) -> Vec<Frame> {
@@ -93,6 +147,12 @@ fn events(reply: &Reply, asked: &Asked) -> Vec<Frame> {
         Api::ChatCompletions => chat_completions::events(reply, asked),
         Api::Responses => responses::events(reply, asked),
         Api::Messages => messages::events(reply),
+        Api::Embeddings => vec![Frame::raw(&embeddings::whole(reply, asked).to_string())],
+        Api::Gemini => gemini::events(reply),
+        Api::Bedrock => bedrock::events(reply),
+        Api::BedrockInvoke => bedrock::invoked_events(reply),
+        Api::Cohere => cohere::events(reply),
+        Api::Ollama => ollama::events(reply),
     }
 }
 
@@ -100,7 +160,12 @@ fn whole_body(reply: &Reply, asked: &Asked) -> Value {
     match asked.api {
         Api::ChatCompletions => chat_completions::whole(reply),
         Api::Responses => responses::whole(reply, asked),
-        Api::Messages => messages::whole(reply),
+        Api::Messages | Api::BedrockInvoke => messages::whole(reply),
+        Api::Embeddings => embeddings::whole(reply, asked),
+        Api::Gemini => gemini::whole(reply),
+        Api::Bedrock => bedrock::whole(reply),
+        Api::Cohere => cohere::whole(reply),
+        Api::Ollama => ollama::whole(reply),
     }
 }
 
@@ -113,7 +178,7 @@ async fn fault(reply: &Reply, asked: &Asked) -> Option<Response> {
     let message = |otherwise: &str| reply.rule.error_message.clone().unwrap_or_else(|| otherwise.to_owned());
     let fail = |status: u16, otherwise: &str| {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        failure(asked.api, reply.number, status, &message(otherwise))
+        failed(asked.api, reply.number, status, &message(otherwise))
     };
     Some(match reply.rule.error? {
         Fault::BadRequest => fail(400, "the request is too long for this model"),
@@ -135,17 +200,19 @@ async fn fault(reply: &Reply, asked: &Asked) -> Option<Response> {
         }
         Fault::StreamError => {
             let mut frames = first_half(events(reply, asked));
-            frames.push(error_frame(asked.api, &message("overloaded"), frames.len()));
-            send(reply, EVENTS, frames, Ending::Complete)
+            frames.push(failure::frame(asked.api, &message("overloaded"), frames.len()));
+            send(reply, stream_type(asked.api), frames, Ending::Complete)
         }
         Fault::Malformed if asked.stream => {
             let mut frames = events(reply, asked);
             let broken = frames.get(frames.len() / 2).map(Frame::broken);
             frames.truncate(frames.len() / 2);
-            send(reply, EVENTS, frames.into_iter().chain(broken).collect(), Ending::Complete)
+            send(reply, stream_type(asked.api), frames.into_iter().chain(broken).collect(), Ending::Complete)
         }
         Fault::Malformed => send(reply, JSON, vec![half_body(reply, asked)], Ending::Complete),
-        Fault::Cut if asked.stream => send(reply, EVENTS, first_half(events(reply, asked)), Ending::Cut),
+        Fault::Cut if asked.stream => {
+            send(reply, stream_type(asked.api), first_half(events(reply, asked)), Ending::Cut)
+        }
         Fault::Cut => send(reply, JSON, vec![half_body(reply, asked)], Ending::Cut),
     })
 }
@@ -179,7 +246,7 @@ fn send(reply: &Reply, content_type: &'static str, frames: Vec<Frame>, ending: E
         if index > 0 && !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        Ok(Bytes::from(frame.into_text()))
+        Ok(Bytes::from(frame.into_bytes()))
     });
     let cut = stream::iter((ending == Ending::Cut).then_some(())).then(|()| async {
         // Lets what was written reach the client before the connection breaks.
@@ -199,42 +266,8 @@ fn with_request_id(mut response: Response, number: u64) -> Response {
     response
 }
 
-fn failure(api: Api, number: u64, status: StatusCode, message: &str) -> Response {
-    with_request_id((status, Json(error_body(api, status.as_u16(), message))).into_response(), number)
-}
-
-fn error_body(api: Api, status: u16, message: &str) -> Value {
-    let kind = error_kind(api, status);
-    match api {
-        Api::Messages => json!({"type": "error", "error": {"type": kind, "message": message}}),
-        Api::ChatCompletions | Api::Responses => {
-            json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
-        }
-    }
-}
-
-fn error_kind(api: Api, status: u16) -> &'static str {
-    match (api, status) {
-        (Api::Messages, 404) => "not_found_error",
-        (_, 400 | 404) => "invalid_request_error",
-        (_, 401) => "authentication_error",
-        (Api::Messages, 429) => "rate_limit_error",
-        (_, 429) => "rate_limit_exceeded",
-        (_, 529) => "overloaded_error",
-        (Api::Messages, _) => "api_error",
-        _ => "server_error",
-    }
-}
-
-fn error_frame(api: Api, message: &str, sequence: usize) -> Frame {
-    match api {
-        Api::Messages => Frame::event("error", &error_body(api, 529, message)),
-        Api::ChatCompletions => Frame::data(&error_body(api, 500, message)),
-        Api::Responses => Frame::event(
-            "error",
-            &json!({"type": "error", "code": "server_error", "message": message, "param": null, "sequence_number": sequence}),
-        ),
-    }
+fn failed(api: Api, number: u64, status: StatusCode, message: &str) -> Response {
+    with_request_id(failure::response(api, status, message), number)
 }
 
 /// Returns the headers as text, credentials replaced.

@@ -12,12 +12,7 @@ use crate::{
 pub fn whole(reply: &Reply) -> Value {
     let text = reply.rule.text.iter().map(|text| json!({"type": "text", "text": text}));
     let calls = reply.rule.tool_calls.iter().zip(&reply.call_ids).map(|(call, id)| {
-        // Anthropic's answers carry an object here; broken JSON can only be shown as a stream.
-        let input = match &call.arguments {
-            Value::Null => json!({}),
-            Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| json!({"_broken": text})),
-            other => other.clone(),
-        };
+        let input = call.arguments_object();
         json!({"type": "tool_use", "id": id.with_prefix("toolu"), "name": call.name, "input": input})
     });
     let content: Vec<Value> = text.chain(calls).collect();
@@ -27,6 +22,12 @@ pub fn whole(reply: &Reply) -> Value {
 
 /// Renders an answer as the events of a stream.
 pub fn events(reply: &Reply) -> Vec<Frame> {
+    let kind = |body: &Value| body.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    event_bodies(reply).iter().map(|body| Frame::event(&kind(body), body)).collect()
+}
+
+/// Renders the data of the events of a stream.
+pub fn event_bodies(reply: &Reply) -> Vec<Value> {
     let tokens = reply.tokens.unwrap_or_default();
     let first_usage = usage(&Tokens { output: 1.min(tokens.output), ..tokens });
     let message = merged(envelope(reply), json!({"usage": first_usage}));
@@ -60,8 +61,8 @@ pub fn events(reply: &Reply) -> Vec<Frame> {
     frames
 }
 
-fn event(kind: &str, data: Value) -> Frame {
-    Frame::event(kind, &merged(json!({"type": kind}), data))
+fn event(kind: &str, data: Value) -> Value {
+    merged(json!({"type": kind}), data)
 }
 
 fn envelope(reply: &Reply) -> Value {

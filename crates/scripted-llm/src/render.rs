@@ -5,37 +5,47 @@ use serde_json::Value;
 /// Characters in a chunk of a stream: few enough that words and JSON tokens are split.
 const PIECE_CHARS: usize = 12;
 
-/// A piece of a server-sent event stream, as it goes over the wire.
+/// A piece of a stream, as it goes over the wire: an event, a line or a binary frame.
 #[derive(Debug, Clone)]
-pub struct Frame(String);
+pub struct Frame(Vec<u8>);
 
 impl Frame {
     /// Returns an event without a name.
     pub fn data(value: &Value) -> Self {
-        Self(format!("data: {value}\n\n"))
+        Self::raw(&format!("data: {value}\n\n"))
     }
 
     /// Returns an event with a name.
     pub fn event(kind: &str, value: &Value) -> Self {
-        Self(format!("event: {kind}\ndata: {value}\n\n"))
+        Self::raw(&format!("event: {kind}\ndata: {value}\n\n"))
     }
 
     /// Returns what goes over the wire.
-    pub fn into_text(self) -> String {
+    pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// Returns the frame with its data cut off in the middle: an event that is not JSON.
+    /// Returns the frame with its data cut off in the middle: an event that is not JSON, or half a frame.
     #[must_use]
     pub fn broken(&self) -> Self {
-        let start = self.0.find("data: ").map_or(0, |start| start + "data: ".len());
-        let keep = start + (self.0.len() - start) / 2;
-        Self(format!("{}\n\n", self.0.chars().take(keep).collect::<String>()))
+        let start = self.0.windows(6).position(|piece| piece == b"data: ").map(|start| start + 6);
+        let from = start.unwrap_or_default();
+        let keep = from + (self.0.len() - from) / 2;
+        let mut bytes = self.0.get(..keep).unwrap_or_default().to_vec();
+        if start.is_some() {
+            bytes.extend_from_slice(b"\n\n");
+        }
+        Self(bytes)
+    }
+
+    /// Returns bytes that are no text.
+    pub const fn binary(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 
     /// Returns what is sent as it is.
     pub fn raw(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.as_bytes().to_vec())
     }
 }
 

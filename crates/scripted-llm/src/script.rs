@@ -163,6 +163,15 @@ impl ToolCall {
             other => other.to_string(),
         }
     }
+
+    /// Returns the arguments for interfaces that carry an object; broken JSON can only be shown as a stream there.
+    pub fn arguments_object(&self) -> Value {
+        match &self.arguments {
+            Value::Null => serde_json::json!({}),
+            Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| serde_json::json!({"_broken": text})),
+            other => other.clone(),
+        }
+    }
 }
 
 /// Tokens to report. Each interface gets the shape and the inclusion rule of its provider.

@@ -364,3 +364,79 @@ fn a_misspelled_key_is_an_error_with_its_place() {
     let error = Script::parse("[[reply]]\ntext = \"a\"\ntool_call = []").unwrap_err().to_string();
     assert!(error.contains("line 3") && error.contains("tool_call"), "{error}");
 }
+
+const RAIN: &str = r#"
+    [[reply]]
+    match = { last_role = "tool", contains = "rain" }
+    text = "Take an umbrella."
+    usage = { input = 20, output = 5, cached = 8 }
+
+    [[reply]]
+    match = { model = "m-1" }
+    tool_calls = [{ name = "look", arguments = { city = "Oslo" } }]
+    usage = { input = 10, output = 3 }
+"#;
+
+#[tokio::test]
+async fn gemini_names_the_model_and_the_stream_in_its_path() {
+    let server = Server::play(RAIN);
+    let asked = json!({"contents": [{"role": "user", "parts": [{"text": "rain?"}]}]});
+    let answer = server.answer("/v1beta/models/m-1:generateContent", asked).await;
+    assert_eq!(
+        answer.pointer("/candidates/0/content/parts/0/functionCall"),
+        Some(&json!({"name": "look", "args": {"city": "Oslo"}}))
+    );
+    assert_eq!(answer.pointer("/usageMetadata/promptTokenCount"), Some(&json!(10)));
+    let result = json!({"functionResponse": {"name": "look", "response": {"result": "rain"}}});
+    let told = json!({"contents": [{"role": "user", "parts": [result]}]});
+    let (_, text) = server.ask("/v1beta/models/m-1:streamGenerateContent?alt=sse", told).await;
+    assert_eq!(text.matches("data: ").count(), 2);
+    assert!(text.contains("\"finishReason\":\"STOP\""), "{text}");
+}
+
+#[tokio::test]
+async fn bedrock_streams_in_frames_under_checksums() {
+    let server = Server::play(RAIN);
+    let asked = json!({"messages": [{"role": "user", "content": [{"text": "rain?"}]}]});
+    let answer = server.answer("/model/m-1/converse", asked.clone()).await;
+    assert_eq!(
+        answer.pointer("/output/message/content/0/toolUse"),
+        Some(&json!({"toolUseId": "tooluse_1", "name": "look", "input": {"city": "Oslo"}}))
+    );
+    let (status, _) = server.ask("/model/m-1/converse-stream", asked).await;
+    assert_eq!(status, 200);
+    let frame = crate::bedrock::frame("messageStop", &json!({"stopReason": "end_turn"})).into_bytes();
+    let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
+    assert_eq!(frame[..4], length);
+    assert_eq!(frame[frame.len() - 4..], crc32fast::hash(&frame[..frame.len() - 4]).to_be_bytes());
+}
+
+#[tokio::test]
+async fn cohere_and_ollama_answer_in_their_own_words() {
+    let server = Server::play(RAIN);
+    let told = json!({"model": "m", "messages": [{"role": "tool", "tool_call_id": "1", "content": "rain"}]});
+    let cohere = server.answer("/v2/chat", told.clone()).await;
+    assert_eq!(cohere.get("finish_reason"), Some(&json!("COMPLETE")));
+    assert_eq!(cohere.pointer("/usage/tokens/input_tokens"), Some(&json!(20)));
+    let (_, lines) = server.ask("/api/chat", told).await;
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((last.get("done"), last.get("eval_count")), (Some(&json!(true)), Some(&json!(5))));
+}
+
+#[tokio::test]
+async fn embeddings_have_one_vector_for_each_text() {
+    let server = Server::play("[[reply]]\nusage = { input = 4 }");
+    let answer = server.answer("/v1/embeddings", json!({"model": "e", "input": ["a", "b"]})).await;
+    assert_eq!(answer.get("data").and_then(Value::as_array).unwrap().len(), 2);
+    assert_eq!(answer.pointer("/usage/prompt_tokens"), Some(&json!(4)));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_as_the_provider_would() {
+    let server = Server::play("[[reply]]\nerror = \"rate_limit\"\nerror_message = \"slow down\"");
+    let ask = async |path: &str| server.ask(path, json!({"messages": []})).await;
+    let gemini = json!({"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}});
+    assert_eq!(ask("/v1beta/models/m:generateContent").await, (429, gemini.to_string()));
+    assert_eq!(ask("/model/m/converse").await, (429, json!({"message": "slow down"}).to_string()));
+    assert_eq!(ask("/api/chat").await, (429, json!({"error": "slow down"}).to_string()));
+}
