@@ -12,7 +12,7 @@ use arc_model::{Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
 use tokio::sync::watch;
 
-use crate::Tasks;
+use crate::{SpoolStatus, Tasks, capture::Pending};
 
 /// How the application behaves where there is a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub(crate) struct Inner {
     pub(crate) in_background: AtomicBool,
     /// Projects known to be registered.
     pub(crate) projects: Mutex<BTreeSet<ProjectId>>,
+    /// What was counted for the ledger and is not in the registry yet.
+    pub(crate) captures: Mutex<Pending>,
+    /// How the reader of the spool fares, where there is one.
+    pub(crate) spool: Mutex<Option<SpoolStatus>>,
     /// Traces that could not be read or analysed, as of this write.
     pub(crate) broken: Mutex<BTreeSet<(ProjectId, TraceId, WriteMark)>>,
 }
@@ -84,6 +88,8 @@ impl App {
             newest: watch::Sender::new(ChangeSeq::default()),
             in_background: AtomicBool::new(false),
             projects: Mutex::default(),
+            captures: Mutex::default(),
+            spool: Mutex::default(),
             broken: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -107,6 +113,9 @@ impl App {
     /// Stops the background work and returns when what was under way is finished.
     pub async fn shutdown(&self) {
         self.inner.tasks.shutdown().await;
+        if let Err(error) = self.flush_captures().await {
+            tracing::warn!("the last counts of the capture ledger were not written: {error}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use arc_formats::{Decoded, decode_otlp_json, decode_otlp_protobuf};
 use arc_model::{Diagnostic, DiagnosticSeverity, Json, Place, ProjectId, Span};
 use arc_store::Appended;
 
-use crate::{App, AppError};
+use crate::{App, AppError, capture::service_of};
 
 /// The resource attribute by which an emitter names its project.
 const PROJECT_ATTRIBUTE: &str = "arc_eval.project";
@@ -42,12 +42,14 @@ impl App {
     }
 
     /// Reads an OTLP request and stores its spans, each in the project its resource names, else in
-    /// `project`. One unusable span never rejects the others.
+    /// `project`. One unusable span never rejects the others. What became of the spans is counted in
+    /// the ledger under the service they name and `exporter`, what the sender calls itself.
     pub async fn ingest_otlp(
         &self,
         project: &ProjectId,
         bytes: Vec<u8>,
         encoding: OtlpEncoding,
+        exporter: Option<&str>,
     ) -> Result<Ingested, AppError> {
         let decode = move || match encoding {
             OtlpEncoding::Protobuf => decode_otlp_protobuf(&bytes),
@@ -59,17 +61,21 @@ impl App {
             return Err(AppError::Unreadable(diagnostics));
         }
         let mut appended = Appended::default();
-        for (project, spans) in by_project(project, spans, &mut diagnostics) {
-            let one = self.ingest(&project, spans).await?;
+        let service = service_of(&spans);
+        for (own, spans) in by_project(project, spans, &mut diagnostics) {
+            let one = self.ingest(&own, spans).await?;
             appended.new += one.new;
             appended.updated += one.updated;
             appended.unchanged += one.unchanged;
+            self.count_request(&own, exporter, service.as_deref(), one.new, &[]).await;
         }
+        // What was rejected has no project of its own.
+        self.count_request(project, exporter, service.as_deref(), 0, &diagnostics).await;
         Ok(Ingested { appended, diagnostics })
     }
 }
 
-fn by_project(
+pub(crate) fn by_project(
     fallback: &ProjectId,
     spans: Vec<Span>,
     diagnostics: &mut Vec<Diagnostic>,

@@ -10,6 +10,7 @@
 
 mod agents;
 mod app;
+mod capture;
 mod clock;
 mod error;
 mod findings;
@@ -19,16 +20,19 @@ mod live;
 mod projects;
 mod runs;
 mod settle;
+mod spool;
 mod tasks;
 
 pub use agents::Overview;
 pub use app::{App, Settings};
+pub use capture::Ledger;
 pub use clock::SystemClock;
 pub use error::AppError;
 pub use import::Imported;
 pub use ingest::{Ingested, OtlpEncoding};
 pub use live::Follow;
 pub use runs::RunDetail;
+pub use spool::{SpoolState, SpoolStatus};
 pub use tasks::Tasks;
 
 // The words listings are asked for in are the port's; callers need not know the port for them.

@@ -91,6 +91,7 @@ impl App {
 
     async fn background_step(&self) -> Result<(), AppError> {
         let settled = self.settle_due().await;
+        self.flush_captures().await?;
         self.publish().await?;
         settled.map(drop)
     }

@@ -79,6 +79,11 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// Returns what sort of problem it is, in words.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
     /// Returns what is wrong with the request.
     pub(crate) fn detail(&self) -> &str {
         &self.detail

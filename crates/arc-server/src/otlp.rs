@@ -87,12 +87,31 @@ pub(crate) async fn export(
 ) -> Response {
     let encoding = match encoding(&headers) {
         Ok(encoding) => encoding,
-        Err(problem) => return refuse(OtlpEncoding::Json, &problem),
+        Err(problem) => {
+            count_refused(&app, &headers, &problem).await;
+            return refuse(OtlpEncoding::Json, &problem);
+        }
     };
     match take_in(&app, &config, &headers, body, encoding).await {
         Ok(ingested) => accept(encoding, &ingested.diagnostics),
-        Err(problem) => refuse(encoding, &problem),
+        Err(problem) => {
+            count_refused(&app, &headers, &problem).await;
+            refuse(encoding, &problem)
+        }
     }
+}
+
+/// Counts a request of which nothing was taken in. Who is told to try again later has lost nothing.
+async fn count_refused(app: &App, headers: &HeaderMap, problem: &Problem) {
+    if problem.status().is_client_error() {
+        let project = project(None, headers).unwrap_or_default();
+        app.count_refused_request(&project, exporter(headers), problem.title()).await;
+    }
+}
+
+/// Returns what the sender calls itself.
+fn exporter(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).filter(|name| !name.trim().is_empty())
 }
 
 async fn take_in(
@@ -113,7 +132,7 @@ async fn take_in(
     } else {
         body.into()
     };
-    Ok(app.ingest_otlp(&project, bytes, encoding).await?)
+    Ok(app.ingest_otlp(&project, bytes, encoding, exporter(headers)).await?)
 }
 
 fn encoding(headers: &HeaderMap) -> Result<OtlpEncoding, Problem> {

@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 
 use crate::{
     Problem, ServerConfig,
-    api::{agents, events, findings, health, openapi as document, runs, runtime_analysis},
+    api::{agents, capture, events, findings, health, openapi as document, runs, runtime_analysis},
     guard, otlp, page,
 };
 
@@ -54,6 +54,7 @@ impl FromRef<Shared> for Arc<ServerConfig> {
         runs::show,
         findings::list,
         events::follow,
+        capture::show,
         health::show,
         document::show,
         otlp::export
@@ -72,6 +73,7 @@ pub fn router(app: App, config: ServerConfig) -> Router {
         .route("/api/v1/runs/{trace_id}", get(runs::show))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/events", get(events::follow))
+        .route("/api/v1/capture", get(capture::show))
         .route("/api/v1/health", get(health::show))
         .route("/api/v1/openapi.json", get(document::show))
         .route("/v1/traces", post(otlp::export).layer(DefaultBodyLimit::max(config.body_limit)))

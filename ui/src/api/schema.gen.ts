@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/capture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what was captured and what was not: per process, per exporter and in total. */
+        get: operations["get_capture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -100,7 +117,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says that the server answers. */
+        /** Says that the server answers, and how it fares. */
         get: operations["get_health"];
         put?: never;
         post?: never;
@@ -228,6 +245,134 @@ export interface components {
             failed: number;
             /** @description When its latest run was. */
             last_run_at: components["schemas"]["Timestamp"];
+        };
+        /** @description What became of what one source captured. */
+        Capture: {
+            /** @description The source's id, stable within its project. */
+            source: string;
+            /** @description What sort of source it is. */
+            kind: components["schemas"]["CaptureKind"];
+            /** @description Its name: of the program, or of the service and its exporter. */
+            name: string;
+            /** @description The machine it runs on, where known. */
+            host?: string | null;
+            /**
+             * Format: int32
+             * @description The id of the process, where known.
+             */
+            pid?: number | null;
+            /** @description When it was first heard of. */
+            first_at: components["schemas"]["Timestamp"];
+            /** @description When something of it was last counted. */
+            last_at: components["schemas"]["Timestamp"];
+            gap_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether nothing more can come: the process is gone and everything it left was taken in. */
+            is_ended: boolean;
+            runs?: components["schemas"]["CaptureRuns"] | null;
+            /** @description What became of the rest. */
+            counts: components["schemas"]["CaptureCounts"];
+        };
+        /** @description What became of what a source captured, runs apart. */
+        CaptureCounts: {
+            /**
+             * Format: int64
+             * @description Spans that are stored.
+             * @default 0
+             */
+            spans_stored: number;
+            /**
+             * Format: int64
+             * @description Records that were written to the spool.
+             * @default 0
+             */
+            records_written: number;
+            /**
+             * Format: int64
+             * @description Records that could not be written, because the disk or its share of it was full.
+             * @default 0
+             */
+            records_dropped: number;
+            /**
+             * Format: int64
+             * @description Their size.
+             * @default 0
+             */
+            bytes_dropped: number;
+            /**
+             * Format: int64
+             * @description Bytes of the spool that were damaged and skipped.
+             * @default 0
+             */
+            bytes_damaged: number;
+            /**
+             * @description What was rejected, and why.
+             * @default []
+             */
+            rejected: components["schemas"]["Rejected"][];
+        };
+        /**
+         * @description What sort of source something was captured from.
+         * @enum {string}
+         */
+        CaptureKind: "process" | "exporter" | "earlier";
+        /** @description The capture ledger of a project. */
+        CaptureLedger: {
+            /**
+             * Format: int64
+             * @description Sources of which something was found missing in the last seven days.
+             */
+            recent_gaps: number;
+            /** @description The sum over all sources. */
+            total: components["schemas"]["CaptureTotal"];
+            spool: components["schemas"]["Spool"] | null;
+            /** @description Every source, the one with the latest news first. */
+            sources: components["schemas"]["CaptureSource"][];
+        };
+        /** @description What became of the runs that a source started. */
+        CaptureRuns: {
+            /**
+             * Format: int64
+             * @description Runs it started.
+             */
+            started: number;
+            /**
+             * Format: int64
+             * @description Of these, runs that are stored.
+             */
+            stored: number;
+            /**
+             * Format: int64
+             * @description Of these, runs that could not be read or were refused.
+             */
+            rejected: number;
+            /**
+             * Format: int64
+             * @description Of these, runs it could not even write down, because the disk or its share of it was full.
+             */
+            dropped: number;
+        };
+        /** @description What became of what one source captured. */
+        CaptureSource: components["schemas"]["Capture"] & {
+            /**
+             * Format: int64
+             * @description Runs of which nothing is known yet: on their way, or lost where the process is gone; `null` for
+             *     a source that does not say how many it started.
+             */
+            runs_in_flight: number | null;
+            /** @description Whether something is known to be missing. */
+            has_gap: boolean;
+        };
+        /** @description What became of everything that was captured. */
+        CaptureTotal: {
+            /** @description Runs, of the sources that say how many they started. */
+            runs: components["schemas"]["CaptureRuns"];
+            /**
+             * Format: int64
+             * @description Runs of which nothing is known yet: on their way, or lost where their process is gone.
+             */
+            runs_in_flight: number;
+            /** @description The rest. */
+            counts: components["schemas"]["CaptureCounts"];
         };
         /** @description Whether a finding started a chain of failures or follows from another. */
         Cause: "root" | {
@@ -373,10 +518,11 @@ export interface components {
         };
         /** @description The server's state. */
         Health: {
-            /** @description `ok` whenever the server answers. */
+            /** @description `ok`, or `degraded` while the server answers but cannot take in what agents write. */
             status: string;
             /** @description The version of the program. */
             version: string;
+            spool: components["schemas"]["Spool"] | null;
         };
         /**
          * @description How a reported input count relates to the cached tokens reported beside it.
@@ -640,6 +786,23 @@ export interface components {
             /** @description The counts that speak for it. */
             because: string;
         };
+        /** @description How much was rejected for one reason. */
+        Rejected: {
+            /** @description The reason, in a few words. */
+            why: string;
+            /** @description What was rejected. */
+            what: components["schemas"]["RejectedUnit"];
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+        };
+        /**
+         * @description What is counted as rejected.
+         * @enum {string}
+         */
+        RejectedUnit: "span" | "request";
         /** @description How reliable an agent is. */
         Reliability: {
             /**
@@ -1033,6 +1196,30 @@ export interface components {
             /** @description Details. */
             attributes?: Record<string, never>;
         };
+        /** @description How the reader of the spool fares. */
+        Spool: {
+            /** @description What it does. */
+            state: components["schemas"]["SpoolReader"];
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Why it waits; `null` while it reads. */
+            why: string | null;
+            /**
+             * Format: int64
+             * @description Files in the spool.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Their size.
+             */
+            bytes: number;
+        };
+        /**
+         * @description What the reader of the spool does.
+         * @enum {string}
+         */
+        SpoolReader: "reading" | "waiting";
         /** @description Whether a span went well, as far as the emitter said. */
         Status: {
             /** @enum {string} */
@@ -1420,6 +1607,65 @@ export interface operations {
             };
             /** @description No such agent */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_capture: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The capture ledger */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptureLedger"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,7 @@
 //! One file per resource. A handler extracts, calls the application once, and replies.
 
 pub(crate) mod agents;
+pub(crate) mod capture;
 pub(crate) mod events;
 pub(crate) mod findings;
 pub(crate) mod health;

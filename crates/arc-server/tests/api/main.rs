@@ -7,6 +7,7 @@
 )]
 
 mod agents;
+mod capture;
 mod errors;
 mod events;
 mod findings;
