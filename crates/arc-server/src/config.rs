@@ -1,12 +1,14 @@
 //! What the server is told by whoever starts it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How the server behaves where there is a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {
     /// Names, without a port, by which the server may be addressed besides this machine's own.
     pub allowed_hosts: Vec<String>,
+    /// Where model calls are passed on to, by the provider's name, besides the providers' own addresses.
+    pub upstreams: BTreeMap<String, String>,
     /// Largest body of a request in bytes, as sent and as unpacked.
     pub body_limit: usize,
     /// Pause after which an event stream without events sends a sign of life.
@@ -19,6 +21,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             allowed_hosts: Vec::new(),
+            upstreams: BTreeMap::new(),
             body_limit: 64 * 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             grace: Duration::from_secs(10),

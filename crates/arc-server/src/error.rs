@@ -74,6 +74,11 @@ impl Problem {
         )
     }
 
+    /// Whoever the request was to be passed on to does not answer.
+    pub(crate) fn unreachable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "unreachable", "The provider cannot be reached", detail)
+    }
+
     /// Returns the HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -55,7 +55,7 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
 
 /// Returns whether a path belongs to the API and never to the page.
 pub(crate) fn is_api(path: &str) -> bool {
-    ["/api", "/v1"]
+    ["/api", "/v1", "/gateway"]
         .iter()
         .any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }

@@ -1,14 +1,16 @@
 //! HTTP in front of the application. Translation only: extract, one call of the application, reply.
 //!
 //! Start at `router.rs`: the whole route table on one screen. `api/` has one file per resource,
-//! `otlp.rs` takes in OpenTelemetry traces, `page.rs` serves the embedded page, `guard.rs` is what
-//! every request passes, `error.rs` is the only place that chooses the status of an error.
+//! `otlp.rs` takes in OpenTelemetry traces, `gateway.rs` passes model calls on and records them,
+//! `page.rs` serves the embedded page, `guard.rs` is what every request passes, `error.rs` is the
+//! only place that chooses the status of an error.
 //! The rules the API follows are in `docs/api-design.md`.
 
 mod api;
 mod config;
 mod error;
 mod extract;
+mod gateway;
 mod guard;
 mod otlp;
 mod page;

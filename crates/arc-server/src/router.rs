@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, FromRef},
     http::{Method, Uri},
     middleware,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{agents, capture, events, findings, health, openapi as document, runs, runtime_analysis},
+    gateway::{self, Gateway},
     guard, otlp, page,
 };
 
@@ -24,6 +25,7 @@ use crate::{
 struct Shared {
     app: App,
     config: Arc<ServerConfig>,
+    gateway: Gateway,
 }
 
 impl FromRef<Shared> for App {
@@ -35,6 +37,12 @@ impl FromRef<Shared> for App {
 impl FromRef<Shared> for Arc<ServerConfig> {
     fn from_ref(shared: &Shared) -> Self {
         Arc::clone(&shared.config)
+    }
+}
+
+impl FromRef<Shared> for Gateway {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.gateway.clone()
     }
 }
 
@@ -64,6 +72,7 @@ struct Api;
 
 /// Returns the server: every route, behind the checks every request passes.
 pub fn router(app: App, config: ServerConfig) -> Router {
+    let gateway = Gateway::new(&config);
     let config = Arc::new(config);
     Router::new()
         .route("/api/runtime-analysis", get(runtime_analysis::show))
@@ -80,9 +89,14 @@ pub fn router(app: App, config: ServerConfig) -> Router {
         .fallback(page::page)
         .method_not_allowed_fallback(wrong_method)
         .layer(CompressionLayer::new())
+        // Passed on as it comes, so outside of the compression.
+        .route(
+            "/gateway/{project}/{run}/{provider}/{*rest}",
+            any(gateway::forward).layer(DefaultBodyLimit::max(config.body_limit)),
+        )
         .layer(middleware::from_fn_with_state(Arc::clone(&config), guard::check_caller))
         .layer(middleware::from_fn(guard::add_headers))
-        .with_state(Shared { app, config })
+        .with_state(Shared { app, config, gateway })
 }
 
 /// Returns the description of the API.

@@ -11,6 +11,7 @@ mod capture;
 mod errors;
 mod events;
 mod findings;
+mod gateway;
 mod guard;
 mod openapi;
 mod otlp;
