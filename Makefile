@@ -12,7 +12,7 @@ CHROMIUM ?= /usr/bin/chromium
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo 'cargo nextest run' || echo 'cargo test')
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts ui/package.json -type f 2>/dev/null)
 
-.PHONY: help demo build ui test check test-rust test-python test-ui test-browser fmt lint tidy gen clean
+.PHONY: help demo build ui test check test-rust test-python test-frameworks test-ui test-browser fmt lint tidy gen clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -41,7 +41,7 @@ $(VENV)/sdk.stamp: python/pyproject.toml
 check: fmt lint tidy ## what every commit has to pass; no network, no service, no Node
 	$(CARGO_TEST) --workspace
 
-test: test-rust test-python test-ui test-browser ## everything
+test: test-rust test-python test-frameworks test-ui test-browser ## everything
 	@echo "all suites ran"
 
 test-rust:
@@ -54,7 +54,11 @@ test-binaries: ui
 	cargo build --package arc-eval --package scripted-llm
 
 test-python: $(VENV)/sdk.stamp test-binaries
-	cd python && ../$(VENV)/bin/python -m pytest -q
+	cd python && ../$(VENV)/bin/python -m pytest -q --ignore tests/frameworks
+
+test-frameworks: $(VENV)/sdk.stamp test-binaries ## the agent frameworks' current releases, each in its own environment
+	$(VENV)/bin/python python/tests/frameworks/environments.py
+	cd python && ../$(VENV)/bin/python -m pytest -q tests/frameworks
 
 test-ui: ui/node_modules/.stamp
 	cd ui && npm run check && npm test
@@ -74,6 +78,15 @@ lint:
 
 tidy:
 	cargo xtask tidy
+
+ARC_EVAL_DATA ?= ../shared/data
+
+.PHONY: accuracy
+accuracy: ## measure detectors and models on labelled runs (ARC_EVAL_DATA) and write docs/reference/accuracy.md
+	@if [ -d "$(ARC_EVAL_DATA)" ]; then \
+	  cargo run --release --quiet --package arc-eval -- accuracy "$(ARC_EVAL_DATA)" > docs/reference/accuracy.md.new; \
+	  mv docs/reference/accuracy.md.new docs/reference/accuracy.md; echo "wrote docs/reference/accuracy.md"; \
+	else echo "SKIPPED: there are no labelled runs in $(ARC_EVAL_DATA); docs/reference/accuracy.md stays as it is" >&2; fi
 
 gen: ## write the generated pages and the page's types
 	cargo xtask gen
