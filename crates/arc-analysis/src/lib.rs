@@ -1,11 +1,13 @@
 //! The engines: pure functions from traces and counts to outcomes, findings, costs and reports.
 
+pub mod accuracy;
 mod analyse;
 pub mod connect;
 pub mod cost;
 mod death;
 pub mod detection;
 pub mod failures;
+pub mod localisation;
 pub mod outcome;
 pub mod reliability;
 mod report;

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Find the agent in a Python program, and show (or make) the change that traces it
     Connect(Connect),
+    /// Measure how often detectors and models are right, on labelled runs
+    Accuracy(Accuracy),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -137,6 +139,16 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(crate) write: bool,
     /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Accuracy {
+    /// A folder with data sets in folders of their names (trail, who-and-when, …), or one of these
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -18,6 +18,7 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::langfuse_export::LangfuseExport,
     &wire::provider_response::ProviderResponse,
     &wire::swe_agent::SweAgent,
+    &wire::group_chat::GroupChat,
     &wire::chat::Chat,
     &wire::steps::Steps,
 ];

@@ -48,6 +48,20 @@ impl Trace {
         Self { id, spans, roots, children, parents, by_id }
     }
 
+    /// Builds the trees of spans that may belong to several runs, in the order in which the runs begin.
+    pub fn group(spans: impl IntoIterator<Item = Span>) -> Vec<Self> {
+        let mut places: BTreeMap<TraceId, usize> = BTreeMap::new();
+        let mut runs: Vec<(TraceId, Vec<Span>)> = Vec::new();
+        for span in spans {
+            let place = *places.entry(span.trace_id).or_insert(runs.len());
+            match runs.get_mut(place) {
+                Some((_, members)) => members.push(span),
+                None => runs.push((span.trace_id, vec![span])),
+            }
+        }
+        runs.into_iter().map(|(id, spans)| Self::new(id, spans)).collect()
+    }
+
     /// Returns the run's id.
     pub const fn id(&self) -> TraceId {
         self.id

@@ -1,5 +1,6 @@
 //! The commands, one file each: read the settings, ask the application, hand the answer to `output`.
 
+mod accuracy;
 mod completions;
 mod connect;
 mod debug;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             None => live::runs(&config()?, &arguments),
         },
         Command::Connect(arguments) => connect::run(&arguments),
+        Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Reference { page } => Ok(output::data(&reference::page(page)?)?),
     }

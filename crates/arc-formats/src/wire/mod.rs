@@ -17,6 +17,7 @@ pub mod atif;
 pub mod chat;
 pub mod claude_code;
 mod conversation;
+pub mod group_chat;
 mod identity;
 mod iso_duration;
 pub mod langfuse_export;
