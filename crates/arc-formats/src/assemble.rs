@@ -9,7 +9,7 @@ use arc_model::{
 };
 
 use crate::{
-    dialect::{Found, Reading, Remark},
+    dialect::{DerivedTool, Found, Reading, Remark},
     output::Output,
     raw::{RawSpan, StatusCode},
     read::usage,
@@ -22,13 +22,40 @@ pub(crate) fn push(raw: RawSpan, out: &mut Output) {
     let readings: Vec<Reading> = spoken.map(|dialect| dialect.read(&raw)).collect();
     let mut merge = Merge { readings, consumed: Vec::new() };
     merge.remark(&raw.place, out);
+    let derived = merge.derived_tools();
     let span = assemble(raw, merge);
+    out.spans.extend(derived.into_iter().map(|tool| tool_span(tool, &span)));
     out.spans.push(span);
+}
+
+/// Makes the span of a tool call that nobody may have recorded: its revision is the lowest, so that a record of the
+/// call itself replaces it. It lasts from the answer that asked for it to the request that carries its result, so its
+/// duration includes what the agent did in between.
+fn tool_span(tool: DerivedTool, call: &Span) -> Span {
+    let DerivedTool { span_id, start, outcome } = tool;
+    let name = outcome.name.unwrap_or_else(|| "unknown".to_owned());
+    let mut span = Span::new(call.trace_id, span_id, SpanKind::Tool, format!("execute_tool {name}"));
+    span.parent_id = call.parent_id;
+    span.start = Some(start);
+    span.end = call.start.or(Some(start));
+    span.sequence = call.sequence;
+    if outcome.has_failed {
+        let message = outcome.result.to_text();
+        span.status = Status::Error { kind: Some("tool_error".to_owned()), message };
+    }
+    span.tool =
+        Some(ToolCall { id: outcome.call_id, name, arguments: outcome.arguments, result: Some(outcome.result) });
+    span.attributes.insert("arc_eval.derived".to_owned(), Json::Bool(true));
+    span.scope.clone_from(&call.scope);
+    span.resource.clone_from(&call.resource);
+    span
 }
 
 fn assemble(mut raw: RawSpan, mut merge: Merge) -> Span {
     let kind = merge.pick(|reading| reading.kind.take()).unwrap_or(SpanKind::Other);
-    let mut span = Span::new(raw.trace_id, raw.span_id, kind, std::mem::take(&mut raw.name));
+    let name = merge.readings.iter_mut().find_map(|reading| reading.name.take());
+    let name = name.unwrap_or_else(|| std::mem::take(&mut raw.name));
+    let mut span = Span::new(raw.trace_id, raw.span_id, kind, name);
     span.parent_id = raw.parent_id;
     span.start = raw.start;
     span.end = raw.end;
@@ -57,6 +84,7 @@ fn assemble(mut raw: RawSpan, mut merge: Merge) -> Span {
     span.events =
         (0..).zip(events).filter(|(index, _)| !message_events.contains(index)).map(|(_, event)| event).collect();
     span.status = status(&raw, &span.events, &mut merge);
+    merge.consume();
     for name in &merge.consumed {
         raw.attributes.remove(name);
     }
@@ -64,6 +92,9 @@ fn assemble(mut raw: RawSpan, mut merge: Merge) -> Span {
     span.scope = raw.scope;
     span.resource = raw.resource;
     span.attributes = raw.attributes;
+    for (name, value) in merge.attributes() {
+        span.attributes.entry(name).or_insert(value);
+    }
     span
 }
 
@@ -184,6 +215,19 @@ impl Merge {
             }
         }
         merged
+    }
+
+    fn derived_tools(&mut self) -> Vec<DerivedTool> {
+        self.readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.derived_tools)).collect()
+    }
+
+    fn attributes(&mut self) -> Attributes {
+        self.readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.attributes)).collect()
+    }
+
+    fn consume(&mut self) {
+        let used = self.readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.consumed));
+        self.consumed.extend(used);
     }
 
     fn remark(&mut self, place: &Place, out: &mut Output) {

@@ -16,6 +16,7 @@ mod decode;
 pub mod dialect;
 mod document;
 mod output;
+pub mod provider;
 mod raw;
 mod read;
 pub mod registry;

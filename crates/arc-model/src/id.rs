@@ -128,6 +128,21 @@ macro_rules! hex_id {
 hex_id!(TraceId, 16, "Identifies one run of an agent; 16 bytes, written as 32 hexadecimal digits.");
 hex_id!(SpanId, 8, "Identifies a span within its trace; 8 bytes, written as 16 hexadecimal digits.");
 
+impl SpanId {
+    /// Returns the id of the span of a tool call, known to everyone who knows the provider's id of the call.
+    ///
+    /// Whoever records a call (a hook of a framework, a wrapped tool) and whoever only reads of it in a
+    /// conversation so write one span. The bytes are fixed: clients in other languages derive them too.
+    pub fn of_tool_call(trace_id: TraceId, call_id: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"arc-eval tool call").update(trace_id.as_bytes()).update(call_id.as_bytes());
+        let mut bytes = [0; Self::BYTES];
+        hasher.finalize_xof().fill(&mut bytes);
+        // Invariant: an id is never all zeros.
+        Self::from_bytes(bytes).unwrap_or(Self([1; Self::BYTES]))
+    }
+}
+
 macro_rules! text_id {
     ($name:ident, $doc:literal) => {
         #[doc = $doc]
@@ -193,6 +208,12 @@ mod tests {
         assert_eq!("zz00000000000000".parse::<SpanId>(), Err(IdError::Digit('z')));
         assert_eq!("0000000000000000".parse::<SpanId>(), Err(IdError::Zero));
         assert!("é000000000000000".parse::<SpanId>().is_err());
+    }
+
+    #[test]
+    fn the_id_of_a_tool_call_is_the_same_in_every_client() {
+        let trace_id: TraceId = "5b8efff798038103d269b633813fc60c".parse().unwrap();
+        assert_eq!(SpanId::of_tool_call(trace_id, "call_1").to_string(), "4b4cad966f3c137c");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use arc_model::{Json, OutcomeClaim, OutcomeSource, RunFacts, TaskId, Termination, Verdict};
 
-use super::{Dialect, Found, Reading};
+use super::{Dialect, Found, Reading, exchanges};
 use crate::{
     raw::RawSpan,
     read::{
@@ -37,6 +37,7 @@ impl Dialect for ArcEval {
             ..Reading::default()
         };
         reading.facts = Some(facts(attributes, span, &mut reading)).filter(|found| !found.value.is_empty());
+        exchanges::read(span, attributes, &mut reading);
         reading
     }
 }

@@ -4,14 +4,16 @@
 //! and what happens to the attributes, is decided in `assemble`, nowhere else.
 
 use arc_model::{
-    Attributes, DiagnosticSeverity, FinishReason, Message, NanoUsd, Payload, RunFacts, SpanKind, ToolDefinition, Usage,
+    Attributes, DiagnosticSeverity, FinishReason, Message, NanoUsd, Payload, RunFacts, SpanId, SpanKind, Timestamp,
+    ToolDefinition, Usage,
 };
 
-use crate::raw::RawSpan;
 pub use crate::read::attributes::Found;
+use crate::{provider::ToolOutcome, raw::RawSpan};
 
 pub mod arc_eval;
 mod bodies;
+mod exchanges;
 pub mod google_adk;
 pub mod langfuse;
 pub mod langsmith;
@@ -74,8 +76,27 @@ pub struct Reading {
     pub message_events: Vec<usize>,
     /// Attributes that say the messages again, should these be used.
     pub repeated: Vec<String>,
+    /// Attributes that were used up, whichever dialect wins.
+    pub consumed: Vec<String>,
+    /// Attributes to add to the raw ones: what was found and has no field.
+    pub attributes: Attributes,
+    /// A name that says more than the emitter's.
+    pub name: Option<String>,
+    /// Tool calls of which only this span tells.
+    pub derived_tools: Vec<DerivedTool>,
     /// What someone should know.
     pub remarks: Vec<Remark>,
+}
+
+/// A tool call that a model call's request shows, to be a span unless somebody recorded it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DerivedTool {
+    /// The id that whoever recorded the call gave it too.
+    pub span_id: SpanId,
+    /// When the model had asked for it.
+    pub start: Timestamp,
+    /// What the request says of it.
+    pub outcome: ToolOutcome,
 }
 
 /// Something noticed while reading attributes.

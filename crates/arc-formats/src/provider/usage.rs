@@ -1,0 +1,173 @@
+//! Token counts as the providers write them, to our classes.
+//!
+//! Our input includes cached tokens and our output includes reasoning. Which of the providers' counts do is known by
+//! the names of the fields, which are each API's own; arithmetic decides where one name is used both ways.
+
+use arc_model::{InputRule, Json, Usage};
+
+use crate::read::{usage::settle, value::count};
+
+/// Reads an object of counts in any of the known shapes; `None` when it has no counts.
+pub fn of(counts: &Json) -> Option<Usage> {
+    let has = |name: &str| counts.get(name).is_some();
+    let usage = if has("promptTokenCount") || has("candidatesTokenCount") || has("totalTokenCount") {
+        of_gemini(counts)
+    } else if has("inputTokens") || has("outputTokens") {
+        of_bedrock(counts)
+    } else if has("billed_units") || has("tokens") {
+        of_cohere(counts)
+    } else if has("total_input_tokens") || has("total_output_tokens") {
+        of_interactions(counts)
+    } else if has("prompt_eval_count") || has("eval_count") {
+        Usage { input: at(counts, "prompt_eval_count"), output: at(counts, "eval_count"), ..Usage::default() }
+    } else if has("cache_read_input_tokens") || has("cache_creation_input_tokens") || has("cache_creation") {
+        of_anthropic(counts)
+    } else {
+        of_openai(counts)
+    };
+    Some(usage).filter(|usage| !usage.is_empty())
+}
+
+fn at(counts: &Json, name: &str) -> Option<u64> {
+    counts.get(name).and_then(count)
+}
+
+fn any(counts: &Json, paths: &[&[&str]]) -> Option<u64> {
+    let find = |path: &&[&str]| path.iter().try_fold(counts, |value, name| value.get(name)).and_then(count);
+    paths.iter().find_map(find)
+}
+
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (None, None) => None,
+        (one, other) => Some(one.unwrap_or(0).saturating_add(other.unwrap_or(0))),
+    }
+}
+
+/// Adds cached tokens to an input that is known to leave them out.
+fn with_cached(mut usage: Usage) -> Usage {
+    let cached = usage.cache_read.unwrap_or(0).saturating_add(usage.cache_write.unwrap_or(0));
+    if let Some(input) = usage.input.filter(|_| cached > 0) {
+        usage.input = Some(input.saturating_add(cached));
+        usage.input_rule = InputRule::ExclusiveByEmitter;
+    }
+    usage
+}
+
+/// Chat Completions, Responses, Embeddings, and what is compatible with them.
+fn of_openai(counts: &Json) -> Usage {
+    let input = |name: &'static str| any(counts, &[&["prompt_tokens_details", name], &["input_tokens_details", name]]);
+    let output =
+        |name: &'static str| any(counts, &[&["completion_tokens_details", name], &["output_tokens_details", name]]);
+    let mut usage = Usage {
+        input: any(counts, &[&["prompt_tokens"], &["input_tokens"]]),
+        output: any(counts, &[&["completion_tokens"], &["output_tokens"]]),
+        // DeepSeek, Moonshot and Mistral count it beside the details.
+        cache_read: input("cached_tokens")
+            .or_else(|| any(counts, &[&["prompt_cache_hit_tokens"], &["cached_tokens"], &["num_cached_tokens"]])),
+        cache_write: input("cache_write_tokens"),
+        reasoning: output("reasoning_tokens").or_else(|| output("thinking_tokens")),
+        audio_input: input("audio_tokens"),
+        audio_output: output("audio_tokens"),
+        ..Usage::default()
+    };
+    // xAI counts reasoning beside the completion; its total tells.
+    if let (Some(input), Some(output), Some(reasoning)) =
+        (usage.input, usage.output, usage.reasoning.filter(|n| *n > 0))
+    {
+        let with = input.saturating_add(output).saturating_add(reasoning);
+        if at(counts, "total_tokens") == Some(with) {
+            usage.output = Some(output.saturating_add(reasoning));
+        }
+    }
+    settle(usage, None, None)
+}
+
+/// Anthropic's input leaves cached tokens out.
+fn of_anthropic(counts: &Json) -> Usage {
+    let written = |name: &'static str| any(counts, &[&["cache_creation", name]]);
+    let (minutes, hour) = (written("ephemeral_5m_input_tokens"), written("ephemeral_1h_input_tokens"));
+    with_cached(Usage {
+        input: at(counts, "input_tokens"),
+        output: at(counts, "output_tokens"),
+        cache_read: at(counts, "cache_read_input_tokens"),
+        cache_write: at(counts, "cache_creation_input_tokens").or_else(|| sum(minutes, hour)),
+        cache_write_1h: hour,
+        reasoning: any(counts, &[&["output_tokens_details", "thinking_tokens"]]),
+        ..Usage::default()
+    })
+}
+
+/// Gemini counts thoughts outside of the candidates and bills them as output; what its own tools read it counts
+/// outside of the prompt.
+fn of_gemini(counts: &Json) -> Usage {
+    let tokens = |names: &[&str], modalities: &[&str]| {
+        let details = names.iter().find_map(|name| counts.get(name)?.as_array())?;
+        let is_one = |detail: &&Json| detail.get("modality").is_some_and(|found| is_modality(found, modalities));
+        details.iter().filter(is_one).map(|detail| detail.get("tokenCount").and_then(count)).fold(None, sum)
+    };
+    let prompt = ["promptTokensDetails", "promptTokenDetails"];
+    let audio = ["AUDIO"];
+    Usage {
+        input: sum(at(counts, "promptTokenCount"), at(counts, "toolUsePromptTokenCount")),
+        output: sum(
+            at(counts, "candidatesTokenCount").or_else(|| at(counts, "responseTokenCount")),
+            at(counts, "thoughtsTokenCount"),
+        ),
+        cache_read: at(counts, "cachedContentTokenCount"),
+        reasoning: at(counts, "thoughtsTokenCount"),
+        audio_input: tokens(&prompt, &audio),
+        audio_output: tokens(&["candidatesTokensDetails"], &audio),
+        input_rule: InputRule::Inclusive,
+        ..Usage::default()
+    }
+}
+
+/// A modality's name, or its number where enums are written as such.
+fn is_modality(found: &Json, names: &[&str]) -> bool {
+    const NUMBERS: [&str; 6] = ["MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT"];
+    let name = match found {
+        Json::String(name) => Some(name.as_str()),
+        number => count(number).and_then(|at| NUMBERS.get(usize::try_from(at).ok()?).copied()),
+    };
+    name.is_some_and(|name| names.contains(&name))
+}
+
+/// Gemini's Interactions.
+fn of_interactions(counts: &Json) -> Usage {
+    Usage {
+        input: sum(at(counts, "total_input_tokens"), at(counts, "total_tool_use_tokens")),
+        output: sum(
+            at(counts, "total_output_tokens"),
+            any(counts, &[&["total_thought_tokens"], &["total_reasoning_tokens"]]),
+        ),
+        cache_read: at(counts, "total_cached_tokens"),
+        reasoning: any(counts, &[&["total_thought_tokens"], &["total_reasoning_tokens"]]),
+        ..Usage::default()
+    }
+}
+
+/// Bedrock's input leaves cached tokens out, for every model.
+fn of_bedrock(counts: &Json) -> Usage {
+    let details = counts.get("cacheDetails").and_then(Json::as_array).into_iter().flatten();
+    let hour = details.filter(|detail| detail.get("ttl").and_then(Json::as_str) == Some("1h"));
+    with_cached(Usage {
+        input: at(counts, "inputTokens"),
+        output: at(counts, "outputTokens"),
+        cache_read: any(counts, &[&["cacheReadInputTokens"], &["cacheReadInputTokenCount"]]),
+        cache_write: any(counts, &[&["cacheWriteInputTokens"], &["cacheWriteInputTokenCount"]]),
+        cache_write_1h: hour.map(|detail| at(detail, "inputTokens")).fold(None, sum),
+        ..Usage::default()
+    })
+}
+
+/// Cohere counts what it read and what it bills; it bills less than it reads.
+fn of_cohere(counts: &Json) -> Usage {
+    let of = |name: &'static str| any(counts, &[&["billed_units", name], &["tokens", name]]);
+    Usage {
+        input: of("input_tokens"),
+        output: of("output_tokens"),
+        cache_read: at(counts, "cached_tokens"),
+        ..Usage::default()
+    }
+}
