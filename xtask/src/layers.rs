@@ -10,10 +10,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("arc-catalog", &["arc-model"]),
     ("arc-formats", &["arc-model"]),
     ("arc-redact", &[]),
+    ("arc-spool", &[]),
+    ("arc-ship", &["arc-spool"]),
     ("arc-store", &["arc-model"]),
     ("arc-analysis", &["arc-model", "arc-catalog"]),
     ("arc-store-backends", &["arc-model", "arc-store"]),
-    ("arc-app", &["arc-model", "arc-catalog", "arc-formats", "arc-analysis", "arc-store"]),
+    ("arc-app", &["arc-model", "arc-catalog", "arc-formats", "arc-analysis", "arc-spool", "arc-store"]),
     ("arc-server", &["arc-model", "arc-analysis", "arc-app"]),
     (
         "arc-eval",
@@ -22,6 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "arc-catalog",
             "arc-formats",
             "arc-analysis",
+            "arc-spool",
+            "arc-ship",
             "arc-store",
             "arc-store-backends",
             "arc-app",
@@ -39,7 +43,7 @@ const OUTSIDE_WORLDS: &[(&str, &[&str])] = &[
     ("rusqlite", &["arc-store-backends"]),
     ("tokio", &["arc-store-backends", "arc-app", "arc-server", "arc-eval", "scripted-llm"]),
     ("anyhow", &["arc-eval", "scripted-llm", "xtask"]),
-    ("ureq", &["arc-eval"]),
+    ("ureq", &["arc-eval", "arc-ship"]),
 ];
 
 /// Returns a complaint for every dependency that the tables above do not allow. Dependencies of
