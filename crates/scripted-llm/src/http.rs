@@ -60,6 +60,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/v1/messages", answer(Api::Messages))
         .route("/v1/embeddings", answer(Api::Embeddings))
         .route("/v1beta/models/{call}", named(gemini_call))
+        .route("/v1/models/{call}", named(gemini_call))
         .route("/model/{model}/{call}", named(bedrock_call))
         .route("/v2/chat", answer(Api::Cohere))
         .route("/api/chat", answer(Api::Ollama))

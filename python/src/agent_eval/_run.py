@@ -7,15 +7,15 @@ A run started inside another one is a child of it in the same trace. Model calls
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ._span import Event, SpanDict, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
-from ._tools import PendingCall, ToolResult, Transcript
 from .transport import Transport
 
 CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -36,13 +36,12 @@ class Settings:
 
 
 class Trace:
-    """What the spans of one trace share: the id, the clock, the order, and the tool calls that wait for a result."""
+    """What the spans of one trace share: the id, the clock and the order."""
 
-    def __init__(self) -> None:
-        self.trace_id = new_trace_id()
+    def __init__(self, trace_id: str | None = None, sequence: int = 0) -> None:
+        self.trace_id = trace_id or new_trace_id()
         self.lock = threading.RLock()
-        self.transcript = Transcript()
-        self._sequence = itertools.count()
+        self._sequence = itertools.count(sequence)
         # One reading of the wall clock, then the monotonic one: no duration is ever negative.
         self._offset_ns = time.time_ns() - time.perf_counter_ns()
 
@@ -58,7 +57,7 @@ class Trace:
 class OpenCall(Protocol):
     """A model call whose stream is not over."""
 
-    def streamed(self, whole: bool, error: BaseException | None = None) -> None:
+    def over(self, whole: bool, error: BaseException | None = None) -> None:
         """Records the call as it stands."""
 
 
@@ -71,17 +70,20 @@ class Run:
         self.parent = parent
         self.trace: Trace = parent.trace if parent is not None else Trace()
         self.span_id = new_span_id()
+        self._parent_id = place_in(parent) if parent is not None else None
         self.owner: int | None = None  # identity of the instance, for classes whose methods call each other
         self.adoptable = False  # a block that waits for its agent's call
         self.held = False  # the block decides when the run ends
         self.ended = False
         self.open_calls: set[OpenCall] = set()
+        self.call_ends: dict[str, int] = {}  # when the last model call was answered, by the place it was part of
+        self._process = os.getpid()
         self._revision = 0
         self._end_ns: int | None = None
         self._status = "unset"
         self._status_message = ""
         self._events: list[Event] = []
-        self._start_ns = self.trace.now_ns()
+        self.start_ns = self.trace.now_ns()
         self._name = name
         self._attributes: dict[str, Value] = self._first_attributes()
 
@@ -100,6 +102,15 @@ class Run:
         attributes["arc_eval.sequence"] = self.trace.next_sequence()
         return attributes
 
+    @classmethod
+    def elsewhere(cls, trace_id: str, span_id: str, sequence: int, settings: Settings, transport: Transport) -> Run:
+        """Returns a run of another process, to record what this one does for it. It is that process that ends it."""
+        run = cls(settings, transport, "", None)
+        run.trace = Trace(trace_id, sequence)
+        run.span_id = span_id
+        run._process = 0
+        return run
+
     @property
     def trace_id(self) -> str:
         """The run's id, as the server shows it."""
@@ -107,8 +118,7 @@ class Run:
 
     def announce(self) -> None:
         """Sends the record of the start, so that the run is visible while it runs."""
-        if self.parent is None:
-            self._send()
+        self._send()
 
     def set(self, **attributes: Value | None) -> None:
         """Sets attributes, named with ``__`` for dots; ``None`` leaves them as they are."""
@@ -138,7 +148,7 @@ class Run:
             self._events.append(exception_event(error, self.trace.now_ns(), with_content))
             # A stream that is open while its run fails is not read any further.
             for call in list(self.open_calls):
-                call.streamed(whole=False)
+                call.over(whole=False)
             if not cancelled:
                 self._status = "error"
                 self._status_message = exception_message(error) if with_content else ""
@@ -181,9 +191,6 @@ class Run:
                 return
             self.ended = True
             self._end_ns = self.trace.now_ns()
-            scope = self.span_id if self.parent is not None else None
-            for call in self.trace.transcript.unanswered(scope):
-                self.send_tool(call, None, self._end_ns)
             self._send()
 
     def send_step(
@@ -232,31 +239,16 @@ class Run:
         """Records that a step below this run starts; what is known then goes along. End it with :meth:`Step.end`."""
         return Step(self, name, kind, attributes, start_ns, parent_id, span_id)
 
-    def send_tool(self, call: PendingCall, result: ToolResult | None, end_ns: int) -> None:
-        """Sends the record of a tool call that the transcript shows; without a result what it returned is unknown."""
-        attributes: dict[str, Value] = {
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": call.name,
-            "gen_ai.tool.call.id": call.call_id,
-            "arc_eval.derived": True,
-            "arc_eval.sequence": call.sequence,
-        }
-        if self.settings.capture_content:
-            attributes["gen_ai.tool.call.arguments"] = call.arguments
-            if result is not None:
-                attributes["gen_ai.tool.call.result"] = result.text
-        error = ("tool_error", result.text) if result is not None and result.is_error else None
-        name = f"execute_tool {call.name}"
-        self.send_step(name, "internal", call.asked_ns, end_ns, attributes, error, parent_id=call.parent_id)
-
     def _send(self) -> None:
+        if self._process != os.getpid():
+            return  # in a forked child the run is the parent's
         span: SpanDict = {
             "trace_id": self.trace.trace_id,
             "span_id": self.span_id,
-            "parent_id": self.parent.span_id if self.parent is not None else None,
+            "parent_id": self._parent_id,
             "name": self._name,
             "kind": "internal",
-            "start_ns": self._start_ns,
+            "start_ns": self.start_ns,
             "end_ns": self._end_ns,
             "status": self._status,
             "status_message": self._status_message,
@@ -271,7 +263,7 @@ class Run:
 class Step:
     """A step below a run while it is under way. Its start is recorded; every further record adds what is new."""
 
-    __slots__ = ("_ended", "_start_ns", "run", "span_id")
+    __slots__ = ("ended", "run", "span_id", "start_ns", "within")
 
     def __init__(
         self,
@@ -285,17 +277,18 @@ class Step:
     ) -> None:
         self.run = run
         self.span_id = span_id or new_span_id()
-        self._ended = False
-        self._start_ns = run.trace.now_ns() if start_ns is None else start_ns
-        attributes["arc_eval.revision"] = 0
+        self.within = _open_place()  # the step it is part of, for the places of what follows
+        self.ended = False
+        self.start_ns = run.trace.now_ns() if start_ns is None else start_ns
+        attributes.setdefault("arc_eval.revision", 0)
         run.transport.send(
             {
                 "trace_id": run.trace.trace_id,
                 "span_id": self.span_id,
-                "parent_id": parent_id or run.span_id,
+                "parent_id": parent_id or place_in(run),
                 "name": name,
                 "kind": kind,
-                "start_ns": self._start_ns,
+                "start_ns": self.start_ns,
                 "attributes": attributes,
                 "resource": run.settings.resource,
             }
@@ -311,16 +304,16 @@ class Step:
     ) -> None:
         """Records the end with what is new: attributes (the last value of a name counts), an error's class and
         message, a better name. Only the first call counts."""
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         run = self.run
         attributes = attributes if attributes is not None else {}
-        attributes["arc_eval.revision"] = 1
+        attributes.setdefault("arc_eval.revision", 1)
         span: SpanDict = {
             "trace_id": run.trace.trace_id,
             "span_id": self.span_id,
-            "end_ns": max(self._start_ns, run.trace.now_ns() if end_ns is None else end_ns),
+            "end_ns": max(self.start_ns, run.trace.now_ns() if end_ns is None else end_ns),
             "attributes": attributes,
             "resource": run.settings.resource,
         }
@@ -337,6 +330,44 @@ class Step:
 
 current: ContextVar[Run | None] = ContextVar("arc_eval_run", default=None)
 last: ContextVar[Run | None] = ContextVar("arc_eval_last_run", default=None)
+# The step of a run that what happens now is part of: an agent, a task or a tool call that a framework's hook told of.
+place: ContextVar[Step | None] = ContextVar("arc_eval_place", default=None)
+# In a thread that a run started: that run. Once it has ended, what the thread goes on doing belongs to no run.
+inherited: ContextVar[Run | None] = ContextVar("arc_eval_inherited_run", default=None)
+
+
+def belongs_to() -> Run | None:
+    """Returns the run that what happens now belongs to."""
+    run = current.get()
+    return None if run is not None and run.ended and inherited.get() is run else run
+
+
+def place_in(run: Run) -> str:
+    """Returns the id of the span that what happens now is part of: the innermost step of the run that is a place and
+    has not ended, else the run itself."""
+    began_ns, span_id = innermost(run)
+    host = enclosing(run) if enclosing is not None else None
+    return host[1] if host is not None and host[0] >= began_ns else span_id
+
+
+# What the host's own spans say, where they are taken in: when its current span began, and its id in the run's trace.
+enclosing: Callable[[Run], tuple[int, str] | None] | None = None
+
+
+def innermost(run: Run) -> tuple[int, str]:
+    """Returns when our own innermost step of the run that is a place began, and its id; the run's without one."""
+    step = place.get()
+    while step is not None and (step.ended or step.run is not run):
+        step = step.within
+    return (step.start_ns, step.span_id) if step is not None else (run.start_ns, run.span_id)
+
+
+def _open_place() -> Step | None:
+    """Returns the innermost step that is a place and has not ended, of whatever run."""
+    step = place.get()
+    while step is not None and step.ended:
+        step = step.within
+    return step
 
 
 def leave(token: Token[Run | None] | None) -> None:

@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from . import _http
+from . import _carry, _clients, _frameworks
 from ._framework import framework_of
+from ._frameworks import _words
 from ._guard import attempt, warn_once
-from ._run import Run, Settings, current, last
+from ._run import Run, Settings, belongs_to, current, last
 from ._span import payload_text
 from ._wrap import ENTRY_POINTS, wrap
 from .transport import Transport, shared_transport
@@ -75,7 +76,9 @@ class ArcTracer:
         ``agent`` is a function, a callable, an object with methods such as ``run``, ``invoke`` or ``kickoff``, or a
         class of such objects; ``methods`` names further ones. Also a decorator.
         """
-        attempt(_http.install)
+        attempt(_clients.install)
+        attempt(_carry.install)
+        attempt(_frameworks.install)
         traced: T | None = attempt(self._wrapped, agent, frozenset(methods))
         return agent if traced is None else traced
 
@@ -121,7 +124,7 @@ class ArcTracer:
 
     def begin(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], owner: int | None) -> Run | None:
         """Starts a run; ``None`` when a method of a traced class calls another one of the same object."""
-        within = current.get()
+        within = belongs_to()
         if within is not None and owner is not None and within.owner == owner:
             return None
         if within is not None and within.adoptable and within.transport is self._transport:
@@ -131,7 +134,7 @@ class ArcTracer:
             run = Run(self._settings, self._transport, name, within)
         run.owner = owner
         if self._settings.capture_content:
-            run.set(arc_eval__input=attempt(payload_text, _input(args, kwargs)))
+            run.set(arc_eval__input=attempt(_question, args, kwargs))
         run.announce()
         return run
 
@@ -145,7 +148,7 @@ class ArcTracer:
     def keep(self, run: Run, output: Any) -> None:
         """Takes what a run has put out."""
         if self._settings.capture_content:
-            run.set(arc_eval__output=payload_text(output))
+            run.set(arc_eval__output=payload_text(_words.answer(output)))
 
     def _wrapped(self, agent: Any, methods: frozenset[str]) -> Any:
         name = _name_of(agent)
@@ -232,9 +235,11 @@ class RunBlock:
         self.__exit__(kind, error, trace)
 
     def _enter(self) -> None:
-        _http.install()
+        _clients.install()
+        _carry.install()
+        _frameworks.install()
         settings = self._tracer._settings
-        run = Run(settings, self._tracer._transport, settings.agent or _program(), current.get())
+        run = Run(settings, self._tracer._transport, settings.agent or _program(), belongs_to())
         run.held = run.adoptable = True
         run.set(**self._facts)
         self._token = current.set(run)
@@ -269,6 +274,10 @@ def trace_agent(agent: Any = None, domain: str = "auto", **options: Any) -> Any:
     if agent is None:
         return lambda target: tracer.trace_agent(target, methods=methods)
     return tracer.trace_agent(agent, methods=methods)
+
+
+def _question(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    return payload_text(_words.asked(_input(args, kwargs)))
 
 
 def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,45 +1,21 @@
-"""The seam at which model calls are seen: ``send`` of the clients of ``httpx`` and ``httpx2``.
+"""``httpx`` and ``httpx2``: ``send`` of their clients, which every request passes with its redirects as one.
 
-Every SDK built on them passes here, with its retries as separate calls. Nothing is imported for it: a library is
-patched when the host imports it. Outside a run a patched ``send`` only looks at a context variable.
+Used by ``openai``, ``anthropic``, ``google-genai``, ``mistralai``, ``groq``, ``cohere``, ``ollama``, ``litellm`` …
 """
 
 from __future__ import annotations
 
-import atexit
-import functools
-import json
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import wrapt
 
-from ._guard import attempt
-from ._model_call import ModelCall, end_open_calls
-from ._providers import recognise
-from ._run import current
-from ._span import Value
+from .._guard import attempt
+from .._model_call import ModelCall
+from . import _seam
 
-LIBRARIES = ("httpx", "httpx2")
 _Proxy: Any = wrapt.ObjectProxy
-_installed = False
-
-
-def install() -> None:
-    """Patches the libraries that are imported, and the others when they will be."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
-    atexit.register(end_open_calls)  # runs before the transport's, which was registered earlier
-    for name in LIBRARIES:
-        module = sys.modules.get(name)
-        if module is not None:
-            patch(module)
-        else:
-            wrapt.register_post_import_hook(functools.partial(attempt, patch), name)
 
 
 def patch(module: ModuleType) -> None:
@@ -50,22 +26,25 @@ def patch(module: ModuleType) -> None:
 
 
 def _send(wrapped: Callable[..., Any], _client: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if current.get() is None:
+    if not _seam.is_watched():
         return wrapped(*args, **kwargs)
     call = attempt(_begin, args, kwargs)
     if call is None:
         return wrapped(*args, **kwargs)
+    token = _seam.sending.set(True)
     try:
         response = wrapped(*args, **kwargs)
     except BaseException as error:
         attempt(call.failed, error)
         raise
+    finally:
+        _seam.sending.reset(token)
     attempt(_respond, call, response, kwargs)
     return response
 
 
 def _send_async(wrapped: Callable[..., Any], _client: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if current.get() is None:
+    if not _seam.is_watched():
         return wrapped(*args, **kwargs)
     return _send_traced(wrapped, args, kwargs)
 
@@ -74,60 +53,36 @@ async def _send_traced(wrapped: Callable[..., Any], args: tuple[Any, ...], kwarg
     call = attempt(_begin, args, kwargs)
     if call is None:
         return await wrapped(*args, **kwargs)
+    token = _seam.sending.set(True)
     try:
         response = await wrapped(*args, **kwargs)
     except BaseException as error:
         attempt(call.failed, error)
         raise
+    finally:
+        _seam.sending.reset(token)
     attempt(_respond, call, response, kwargs)
     return response
 
 
 def _begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ModelCall | None:
-    """Returns the call a request makes, if it is a model call of a run."""
-    run = current.get()
     request = args[0] if args else kwargs.get("request")
-    if run is None or request is None or request.method != "POST":
+    if request is None:
         return None
-    if "json" not in request.headers.get("content-type", ""):
-        return None
-    path = request.url.path
     try:
         content = request.content
     except Exception:  # a streamed request body: reading it would take it from the host
-        return None
-    if not any(path.endswith(end) for end in ("/chat/completions", "/responses", "/messages")):
-        return None
-    body = json.loads(content)
-    wire = recognise(path, body) if isinstance(body, dict) else None
-    if wire is None:
-        return None
-    extra: dict[str, Value] = {"server.address": request.url.host}
-    if request.url.port is not None:
-        extra["server.port"] = request.url.port
-    retry = request.headers.get("x-stainless-retry-count", "")
-    if retry.isdecimal() and int(retry):
-        extra["http.request.resend_count"] = int(retry)
-    call = ModelCall(run, wire, body, extra)
-    call.started()
-    return call
+        content = None
+    return _seam.begin(request.method, str(request.url), request.headers, content)
 
 
 def _respond(call: ModelCall, response: Any, kwargs: dict[str, Any]) -> None:
     """Records the answer, or sees to it that it is recorded once the host has read it."""
     if kwargs.get("stream") and not response.is_stream_consumed:
-        encoding = response.headers.get("content-encoding", "identity")
-        decode = None if encoding == "identity" else functools.partial(_decode, type(response), encoding)
-        call.opened(response.status_code, decode)
+        call.opened(response.status_code, response.headers)
         response.stream = _Tee(response.stream, call)
     else:
-        call.answered(response.status_code, response.content)
-
-
-def _decode(response_type: Any, encoding: str, raw: bytes) -> bytes:
-    """Undoes a content encoding the way the library itself does."""
-    content: bytes = response_type(200, headers={"content-encoding": encoding}, content=raw).content
-    return content
+        call.answered(response.status_code, response.headers, response.content)
 
 
 class _Tee(_Proxy):  # type: ignore[misc]
@@ -146,7 +101,7 @@ class _Tee(_Proxy):  # type: ignore[misc]
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._self_over(True, error)
+            self._self_over(False, error)
             raise
         finally:
             # As `yield from` would: a body that is a generator is closed with this one.
@@ -164,7 +119,7 @@ class _Tee(_Proxy):  # type: ignore[misc]
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._self_over(True, error)
+            self._self_over(False, error)
             raise
         finally:
             aclose = getattr(pieces, "aclose", None)
@@ -188,4 +143,4 @@ class _Tee(_Proxy):  # type: ignore[misc]
         attempt(self._self_over, False)
 
     def _self_over(self, whole: bool, error: BaseException | None = None) -> None:
-        attempt(self._self_call.streamed, whole, error)
+        attempt(self._self_call.over, whole, error)
