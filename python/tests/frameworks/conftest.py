@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from conftest import REPOSITORY, binary
 
-from environments import interpreter, is_current
+from .environments import interpreter, is_current
 
 GUIDES = REPOSITORY / "docs" / "guides"
 # No framework may call home from a test.

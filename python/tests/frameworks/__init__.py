@@ -1,0 +1,1 @@
+"""The agent frameworks, each in its own environment."""
