@@ -154,6 +154,7 @@ impl Drain {
         ledger.records_read += records;
         ledger.damages += damages;
         ledger.records_damaged += records_damaged;
+        ledger.waiting = None;
         for (reason, rejected) in &delivery.rejected {
             ledger.reject(reason, *rejected);
         }
@@ -167,10 +168,24 @@ impl Drain {
         // On a full disk the note may not be writable; going on is what makes room.
         let noted = self.sidecar.write(&self.note);
         if self.note.is_finished {
-            return self.delete_all();
+            self.delete_all()?;
+            // Only the account is left. What cannot be made smaller stays as it is.
+            let _ = self.sidecar.shrink(&self.note);
+            return Ok(());
         }
         noted.map_err(SpoolError::on("note the progress on", self.dir.join(self.process.as_str())))?;
         self.delete_delivered()
+    }
+
+    /// Notes why the rest cannot be delivered now, for the account; the next commit forgets it.
+    pub fn note_waiting(&mut self, why: &str) -> Result<(), SpoolError> {
+        let why: String = why.chars().take(300).collect();
+        if self.note.ledger.waiting.as_ref() == Some(&why) {
+            return Ok(());
+        }
+        self.note.ledger.waiting = Some(why);
+        let path = self.dir.join(self.process.as_str());
+        self.sidecar.write(&self.note).map_err(SpoolError::on("note the progress on", path))
     }
 
     /// Returns whether the process is dead and everything of it was delivered and deleted.

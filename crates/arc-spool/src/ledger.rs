@@ -32,6 +32,8 @@ pub struct Ledger {
     pub records_damaged: u64,
     /// What the other side did not take, by its reason.
     pub rejected: BTreeMap<String, Rejected>,
+    /// Why what is left could not be delivered at the last attempt. Nothing of it is lost.
+    pub waiting: Option<String>,
 }
 
 /// What was not taken for one reason.
@@ -67,6 +69,7 @@ impl Ledger {
         self.bytes_dropped += other.bytes_dropped;
         self.damages += other.damages;
         self.records_damaged += other.records_damaged;
+        self.waiting = self.waiting.take().or_else(|| other.waiting.clone());
         for (reason, rejected) in &other.rejected {
             self.reject(reason, *rejected);
         }
@@ -101,6 +104,11 @@ impl Delivery {
     pub fn reject(mut self, reason: impl Into<String>, spans: u64, runs: u64) -> Self {
         self.rejected.push((reason.into(), Rejected { runs, spans }));
         self
+    }
+
+    /// Returns why something was not taken.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.rejected.iter().map(|(reason, _)| reason.as_str())
     }
 
     /// Returns how many spans were not taken.

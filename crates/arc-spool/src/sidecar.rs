@@ -127,6 +127,14 @@ impl Sidecar {
         let at = (self.turn % 2) * SLOT_BYTES;
         self.file.write_all_at(&bytes.unwrap_or_default(), at)
     }
+
+    /// Makes the file no longer than the account of a finished process needs.
+    pub(crate) fn shrink(&mut self, note: &Note) -> io::Result<()> {
+        self.turn |= 1;
+        let (last_steps, ended_later) = (BTreeMap::new(), BTreeMap::new());
+        self.write(&Note { last_steps, ended_later, ..note.clone() })?;
+        self.file.set_len(SLOT_BYTES.min(4096))
+    }
 }
 
 /// Replaces a sidecar whose owner is gone but whose lock lives on in a child that it forked.
