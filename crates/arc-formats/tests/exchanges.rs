@@ -1,6 +1,6 @@
 //! Spans of our SDK that carry a raw HTTP exchange: decoded into a model call, with the tools its transcript shows.
 
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use arc_formats::{Decoded, decode_otlp_protobuf};
 use arc_model::{FinishReason, Json, Payload, Span, SpanId, SpanKind, Status};

@@ -29,6 +29,18 @@ pub struct Usage {
     /// Audio tokens among the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_output: Option<u64>,
+    /// Tokens of images and documents among the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_input: Option<u64>,
+    /// Tokens of images among the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_output: Option<u64>,
+    /// Video tokens among the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_input: Option<u64>,
+    /// Of the input, what tools that the provider runs itself put into the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_input: Option<u64>,
     /// Who counted.
     pub source: UsageSource,
     /// How the reported input count was read; the raw counts stay in the span's attributes.

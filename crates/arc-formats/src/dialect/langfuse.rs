@@ -8,10 +8,10 @@ use arc_model::{Attributes, Json, NanoUsd, RunFacts, SessionId, SpanKind, Timest
 
 use super::{Dialect, Found, Reading, bodies};
 use crate::{
+    provider,
     raw::RawSpan,
     read::{
         attributes::Reader,
-        usage,
         value::{count, is_blank, number, structured, unquoted},
     },
 };
@@ -93,7 +93,7 @@ fn counts(attributes: Reader<'_>) -> Option<Usage> {
     let details = structured(attributes.get("langfuse.observation.usage_details")?)?;
     let at = |name: &str| details.get(name).and_then(count);
     let counts = Usage { input: at("input"), output: at("output"), ..Usage::default() };
-    if counts.is_empty() { usage::of_api_answer(&details) } else { Some(counts) }
+    if counts.is_empty() { provider::usage::of(&details) } else { Some(counts) }
 }
 
 fn cost(attributes: Reader<'_>) -> Option<NanoUsd> {

@@ -34,11 +34,12 @@ impl Shape for AnthropicMessages {
     }
 
     fn answers(&self, body: &Map) -> bool {
-        let is_message =
-            |body: &Map| is(body, "type", "message") && is(body, "role", "assistant") && has_list(body, "content");
-        let starts = || body.get("message").and_then(Json::as_object).is_some_and(is_message);
-        is_message(body) && body.get("model").is_some_and(Json::is_string)
-            || is(body, "type", "message_start") && starts()
+        let has_model = body.get("model").is_some_and(Json::is_string);
+        is(body, "type", "message") && is(body, "role", "assistant") && has_model && has_list(body, "content")
+    }
+
+    fn begins(&self, event: &Map) -> bool {
+        is(event, "type", "message_start") && event.get("message").is_some_and(Json::is_object)
     }
 
     fn read_request(&self, path: &str, mut request: Map, call: &mut Call) {

@@ -172,6 +172,14 @@ impl Call {
         self.messages_in.push(message);
     }
 
+    /// Takes in a message that was answered.
+    pub(super) fn say(&mut self, message: Json) {
+        let message = self.message(message);
+        if !message.parts.is_empty() {
+            self.messages_out.push(message);
+        }
+    }
+
     /// Reads a message in one of the shapes that messages have everywhere.
     pub(super) fn message(&mut self, value: Json) -> Message {
         let mut read = messages::read(value);
@@ -262,9 +270,6 @@ impl Call {
             });
             self.error = Some(error);
         }
-        if self.provider.is_none() {
-            self.provider = self.response_id.as_deref().and_then(provider_of).map(str::to_owned);
-        }
         if exchange.is_whole == Some(false) && self.is_complete != Some(true) {
             self.is_complete = Some(false);
         }
@@ -272,6 +277,9 @@ impl Call {
 
     /// Settles what follows from what was read.
     pub(super) fn finish(&mut self) {
+        if self.provider.is_none() {
+            self.provider = self.response_id.as_deref().and_then(provider_of).map(str::to_owned);
+        }
         self.tool_outcomes = transcript::outcomes(self);
         if !self.lost.is_empty() {
             let lost: Vec<String> = std::mem::take(&mut self.lost).into_iter().take(12).collect();
@@ -286,7 +294,7 @@ pub(super) fn refusal(text: &str) -> Part {
 }
 
 /// Ids of Anthropic's answers begin with who served them.
-pub(super) fn provider_of(id: &str) -> Option<&'static str> {
+fn provider_of(id: &str) -> Option<&'static str> {
     [("msg_bdrk_", "aws.bedrock"), ("msg_vrtx_", "gcp.vertex_ai"), ("msg_01", "anthropic")]
         .into_iter()
         .find_map(|(start, provider)| id.starts_with(start).then_some(provider))

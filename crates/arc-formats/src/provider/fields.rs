@@ -62,6 +62,11 @@ pub(super) fn has_list(fields: &Map, name: &str) -> bool {
     fields.get(name).is_some_and(Json::is_array)
 }
 
+/// Returns whether a field is an object.
+pub(super) fn has_object(fields: &Map, name: &str) -> bool {
+    fields.get(name).is_some_and(Json::is_object)
+}
+
 /// Returns the index an event names, else zero: bounded, because what it leads to is allocated.
 pub(super) fn index(fields: &Map, name: &str) -> u64 {
     fields.get(name).and_then(count).unwrap_or(0)

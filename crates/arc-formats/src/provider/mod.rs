@@ -15,23 +15,49 @@
 use arc_model::Json;
 
 pub mod address;
+mod anthropic_complete;
 mod anthropic_messages;
+mod bedrock_converse;
+mod bedrock_invoke;
 mod body;
 mod call;
+mod cohere;
 mod event_stream;
 mod fields;
+mod gemini;
+mod gemini_embed;
+mod gemini_interactions;
+mod ollama;
 mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
 mod openai_responses;
+mod rerank;
 mod transcript;
 pub mod usage;
 
 use body::{Body, Event};
 pub use call::{Call, CallError, Operation, ToolOutcome};
 use fields::Map;
+pub(crate) use gemini::content_message;
 
 /// Every shape, in the order in which they are asked.
-const SHAPES: &[&dyn Shape] =
-    &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic_messages::AnthropicMessages];
+const SHAPES: &[&dyn Shape] = &[
+    &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
+    &anthropic_messages::AnthropicMessages,
+    &gemini::Gemini,
+    &bedrock_converse::BedrockConverse,
+    &bedrock_invoke::BedrockInvoke,
+    &cohere::Cohere,
+    &ollama::Ollama,
+    &gemini_embed::GeminiEmbed,
+    &gemini_interactions::GeminiInteractions,
+    &openai_embeddings::OpenAiEmbeddings,
+    &openai_completions::OpenAiCompletions,
+    &anthropic_complete::AnthropicComplete,
+    &rerank::Rerank,
+];
 
 /// What was sent to a provider and what came back, as far as it was recorded.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,8 +88,13 @@ trait Shape: Sync {
     /// Returns whether a request to this path with this body is of the shape. MUST look at both: paths end alike.
     fn asks(&self, path: &str, request: &Map) -> bool;
 
-    /// Returns whether a body is an answer of the shape, or the first event of one.
+    /// Returns whether a body is a whole answer of the shape. MUST ask for fields that others do not have together.
     fn answers(&self, body: &Map) -> bool;
+
+    /// Returns whether an object is one of the first events of a streamed answer of the shape.
+    fn begins(&self, event: &Map) -> bool {
+        self.answers(event)
+    }
 
     /// Reads what was sent.
     fn read_request(&self, path: &str, request: Map, call: &mut Call);
@@ -134,9 +165,10 @@ pub fn shape_of_answer(body: &Json) -> Option<&'static str> {
 fn is_answer(shape: &dyn Shape, response: Option<&Body>) -> bool {
     match response {
         Some(Body::Plain(Json::Object(fields))) => shape.answers(fields),
-        Some(Body::Events(events)) => {
-            events.iter().take(EVENTS_LOOKED_AT).any(|event| event.data.as_object().is_some_and(|f| shape.answers(f)))
-        }
+        Some(Body::Events(events)) => events
+            .iter()
+            .take(EVENTS_LOOKED_AT)
+            .any(|event| event.data.as_object().is_some_and(|event| shape.begins(event))),
         _ => false,
     }
 }

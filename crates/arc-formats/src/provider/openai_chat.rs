@@ -35,13 +35,16 @@ impl Shape for OpenAiChat {
     }
 
     fn answers(&self, body: &Map) -> bool {
-        let is_choice = |choice: &Json| {
-            let message = choice.get("message").or_else(|| choice.get("delta"));
-            message.is_some_and(|message| message.get("role").is_some() || message.get("content").is_some())
-        };
-        let choices = body.get("choices").and_then(Json::as_array);
-        let named = is(body, "object", "chat.completion") || is(body, "object", "chat.completion.chunk");
-        choices.is_some_and(|choices| named || choices.iter().any(is_choice)) && !body.contains_key("messages")
+        let has_role = |choice: &Json| choice.get("message").is_some_and(|message| message.get("role").is_some());
+        // With messages it is a record of a whole exchange, of which the answer is the lesser part.
+        let choices = body.get("choices").and_then(Json::as_array).filter(|_| !body.contains_key("messages"));
+        choices.is_some_and(|choices| is(body, "object", "chat.completion") || choices.iter().any(has_role))
+    }
+
+    fn begins(&self, event: &Map) -> bool {
+        let has_delta = |choice: &Json| choice.get("delta").is_some_and(Json::is_object);
+        let choices = event.get("choices").and_then(Json::as_array);
+        choices.is_some_and(|choices| is(event, "object", "chat.completion.chunk") || choices.iter().any(has_delta))
     }
 
     fn read_request(&self, path: &str, mut request: Map, call: &mut Call) {

@@ -32,8 +32,11 @@ impl Shape for OpenAiResponses {
     }
 
     fn answers(&self, body: &Map) -> bool {
-        let is_event = peek(body, "type").is_some_and(|kind| kind.starts_with("response."));
-        is(body, "object", "response") && has_list(body, "output") || is_event && body.contains_key("response")
+        is(body, "object", "response") && has_list(body, "output")
+    }
+
+    fn begins(&self, event: &Map) -> bool {
+        peek(event, "type").is_some_and(|kind| kind.starts_with("response.")) && event.contains_key("response")
     }
 
     fn read_request(&self, path: &str, mut request: Map, call: &mut Call) {

@@ -14,7 +14,7 @@ pub fn of(counts: &Json) -> Option<Usage> {
         of_gemini(counts)
     } else if has("inputTokens") || has("outputTokens") {
         of_bedrock(counts)
-    } else if has("billed_units") || has("tokens") {
+    } else if ["billed_units", "tokens"].iter().any(|name| counts.get(*name).is_some_and(Json::is_object)) {
         of_cohere(counts)
     } else if has("total_input_tokens") || has("total_output_tokens") {
         of_interactions(counts)
@@ -62,13 +62,16 @@ fn of_openai(counts: &Json) -> Usage {
     let mut usage = Usage {
         input: any(counts, &[&["prompt_tokens"], &["input_tokens"]]),
         output: any(counts, &[&["completion_tokens"], &["output_tokens"]]),
-        // DeepSeek, Moonshot and Mistral count it beside the details.
-        cache_read: input("cached_tokens")
-            .or_else(|| any(counts, &[&["prompt_cache_hit_tokens"], &["cached_tokens"], &["num_cached_tokens"]])),
+        // DeepSeek and Moonshot count it beside the details. Mistral's `num_cached_tokens` is not documented and not
+        // billed: it stays among the raw counts.
+        cache_read: input("cached_tokens").or_else(|| any(counts, &[&["prompt_cache_hit_tokens"], &["cached_tokens"]])),
         cache_write: input("cache_write_tokens"),
         reasoning: output("reasoning_tokens").or_else(|| output("thinking_tokens")),
         audio_input: input("audio_tokens"),
         audio_output: output("audio_tokens"),
+        image_input: input("image_tokens"),
+        image_output: output("image_tokens"),
+        video_input: input("video_tokens"),
         ..Usage::default()
     };
     // xAI counts reasoning beside the completion; its total tells.
@@ -118,6 +121,11 @@ fn of_gemini(counts: &Json) -> Usage {
         reasoning: at(counts, "thoughtsTokenCount"),
         audio_input: tokens(&prompt, &audio),
         audio_output: tokens(&["candidatesTokensDetails"], &audio),
+        // Pages of documents are read, and billed, as images.
+        image_input: tokens(&prompt, &["IMAGE", "DOCUMENT"]),
+        image_output: tokens(&["candidatesTokensDetails"], &["IMAGE"]),
+        video_input: tokens(&prompt, &["VIDEO"]),
+        tool_input: at(counts, "toolUsePromptTokenCount"),
         input_rule: InputRule::Inclusive,
         ..Usage::default()
     }
@@ -161,12 +169,21 @@ fn of_bedrock(counts: &Json) -> Usage {
     })
 }
 
-/// Cohere counts what it read and what it bills; it bills less than it reads.
+/// Cohere counts what it read and what it bills, which leaves out what it wrote around the prompt and what was cached.
+/// The counts are what is billed; of an answer without them, what was read.
 fn of_cohere(counts: &Json) -> Usage {
-    let of = |name: &'static str| any(counts, &[&["billed_units", name], &["tokens", name]]);
+    if let Some(billed) = counts.get("billed_units") {
+        let images = at(billed, "image_tokens");
+        return Usage {
+            input: sum(at(billed, "input_tokens"), images),
+            output: at(billed, "output_tokens"),
+            image_input: images,
+            ..Usage::default()
+        };
+    }
     Usage {
-        input: of("input_tokens"),
-        output: of("output_tokens"),
+        input: any(counts, &[&["tokens", "input_tokens"]]),
+        output: any(counts, &[&["tokens", "output_tokens"]]),
         cache_read: at(counts, "cached_tokens"),
         ..Usage::default()
     }

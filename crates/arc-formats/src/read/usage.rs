@@ -3,9 +3,7 @@
 //! The canonical count is inclusive. OpenTelemetry and `OpenInference` demand that of emitters, but
 //! some report what Anthropic's API reports: input without what was read from or written to the cache.
 
-use arc_model::{InputRule, Json, Scope, Usage};
-
-use super::value::count;
+use arc_model::{InputRule, Scope, Usage};
 
 /// An emitter that is known to report input without cached tokens.
 struct EmitterRule {
@@ -57,43 +55,8 @@ pub(crate) fn version(text: &str) -> Option<[u32; 3]> {
     Some([numbers.next()??, numbers.next().unwrap_or(Some(0))?, numbers.next().unwrap_or(Some(0)).unwrap_or(0)])
 }
 
-/// Reads the `usage` object of an API's answer: `OpenAI` Chat Completions and Responses, Anthropic.
-pub(crate) fn of_api_answer(usage: &Json) -> Option<Usage> {
-    let at = |path: &[&str]| path.iter().try_fold(usage, |value, name| value.get(name)).and_then(count);
-    let any = |paths: &[&[&str]]| paths.iter().find_map(|path| at(path));
-    let mut counts = Usage {
-        input: any(&[&["prompt_tokens"], &["input_tokens"]]),
-        output: any(&[&["completion_tokens"], &["output_tokens"]]),
-        cache_read: any(&[
-            &["prompt_tokens_details", "cached_tokens"],
-            &["input_tokens_details", "cached_tokens"],
-            &["cache_read_input_tokens"],
-        ]),
-        cache_write: any(&[&["cache_creation_input_tokens"]]),
-        cache_write_1h: any(&[&["cache_creation", "ephemeral_1h_input_tokens"]]),
-        reasoning: any(&[
-            &["completion_tokens_details", "reasoning_tokens"],
-            &["output_tokens_details", "reasoning_tokens"],
-        ]),
-        audio_input: any(&[&["prompt_tokens_details", "audio_tokens"]]),
-        audio_output: any(&[&["completion_tokens_details", "audio_tokens"]]),
-        ..Usage::default()
-    };
-    // These two names are Anthropic's, whose input leaves cached tokens out.
-    let anthropic = ["cache_read_input_tokens", "cache_creation_input_tokens"].iter().any(|name| at(&[name]).is_some());
-    let cached = counts.cache_read.unwrap_or(0).saturating_add(counts.cache_write.unwrap_or(0));
-    if let Some(input) = counts.input.filter(|_| anthropic && cached > 0) {
-        counts.input = Some(input.saturating_add(cached));
-        counts.input_rule = InputRule::ExclusiveByEmitter;
-        return Some(counts);
-    }
-    Some(settle(counts, None, None)).filter(|counts| !counts.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn counts(input: u64, cache_read: u64, cache_write: u64) -> Usage {
@@ -127,18 +90,5 @@ mod tests {
     #[test]
     fn counts_at_the_end_of_the_range_do_not_overflow() {
         assert_eq!(settle(counts(u64::MAX - 1, u64::MAX, u64::MAX), None, None).input, Some(u64::MAX));
-    }
-
-    #[test]
-    fn api_answers_are_inclusive_at_openai_and_exclusive_at_anthropic() {
-        let openai = of_api_answer(&json!({"prompt_tokens": 100, "completion_tokens": 5,
-            "prompt_tokens_details": {"cached_tokens": 64}}))
-        .unwrap();
-        assert_eq!((openai.input, openai.cache_read, openai.input_rule), (Some(100), Some(64), InputRule::Inclusive));
-        let anthropic = of_api_answer(&json!({"input_tokens": 100, "output_tokens": 5,
-            "cache_read_input_tokens": 64, "cache_creation_input_tokens": 0}))
-        .unwrap();
-        assert_eq!((anthropic.input, anthropic.input_rule), (Some(164), InputRule::ExclusiveByEmitter));
-        assert_eq!(of_api_answer(&json!({"total": 3})), None);
     }
 }

@@ -17,8 +17,9 @@ use super::{
 use crate::{
     document::{Content, Document},
     output::Output,
+    provider,
     read::{
-        tools, usage,
+        tools,
         value::{self, take_name, take_text},
     },
 };
@@ -160,7 +161,7 @@ fn push(
     }
     let parameters = PARAMETERS.iter().filter_map(|name| record.remove(*name).map(|value| ((*name).to_owned(), value)));
     let parameters = parameters.collect();
-    if let Some(counts) = record.get("usage").and_then(usage::of_api_answer) {
+    if let Some(counts) = record.get("usage").and_then(provider::usage::of) {
         let mut answers = turns.iter_mut().filter(|turn| turn.message.role == Role::Assistant);
         // The usage of one call is that call's; that of several is the run's, and nobody knows whose share.
         match (answers.next(), answers.next()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arc_model::{Attributes, FinishReason, Json, Message, Place, Role, Usage};
 
 use super::{place, some_item};
-use crate::{output::Output, read::messages, read::usage};
+use crate::{output::Output, provider, read::messages};
 
 /// A message of a transcript, with what was recorded beside it.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ fn read_counting(value: Json, here: &Place, unread: &mut BTreeMap<String, usize>
         out.note_once(here.clone(), format!("`{name}` in parts of messages is not read"));
     }
     let mut rest = read.rest;
-    let usage = rest.get("usage").and_then(usage::of_api_answer);
+    let usage = rest.get("usage").and_then(provider::usage::of);
     let model = rest.get("model").and_then(Json::as_str).map(str::to_owned);
     if model.is_some() {
         rest.remove("model");

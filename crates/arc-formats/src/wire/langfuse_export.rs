@@ -10,12 +10,11 @@ use arc_model::{
 };
 use serde_json::{Map, json};
 
-use super::{
-    Match, Wire, describe_json, json_documents, place, provider_response::from_gemini, some_item, written_id::id_bytes,
-};
+use super::{Match, Wire, describe_json, json_documents, place, some_item, written_id::id_bytes};
 use crate::{
     document::{Content, Document},
     output::Output,
+    provider::content_message,
     read::{
         messages, tools,
         value::{count, is_blank, number, structured, take_name, take_text},
@@ -307,7 +306,7 @@ fn message_shape(item: Json) -> Option<Json> {
         parts.iter().all(untyped)
     });
     if is_gemini {
-        return Some(from_gemini(&item));
+        return Some(content_message(&item, "model"));
     }
     let Json::Object(mut fields) = item else { return None };
     if !fields.contains_key("role") {

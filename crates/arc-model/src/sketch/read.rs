@@ -353,7 +353,7 @@ impl Draft {
 type UsageField = fn(&mut Usage) -> &mut Option<u64>;
 
 /// Token counts by the name the notation has for them.
-pub(super) const USAGE: [(&str, UsageField); 8] = [
+pub(super) const USAGE: [(&str, UsageField); 12] = [
     ("in", |usage| &mut usage.input),
     ("out", |usage| &mut usage.output),
     ("cache", |usage| &mut usage.cache_read),
@@ -362,6 +362,10 @@ pub(super) const USAGE: [(&str, UsageField); 8] = [
     ("reasoning", |usage| &mut usage.reasoning),
     ("audio_in", |usage| &mut usage.audio_input),
     ("audio_out", |usage| &mut usage.audio_output),
+    ("image_in", |usage| &mut usage.image_input),
+    ("image_out", |usage| &mut usage.image_output),
+    ("video_in", |usage| &mut usage.video_input),
+    ("tool_in", |usage| &mut usage.tool_input),
 ];
 
 /// Takes a word that serde knows as a value of `T`.

@@ -181,6 +181,10 @@ impl Generator {
             reasoning: self.maybe(Self::number),
             audio_input: self.maybe(Self::number),
             audio_output: self.maybe(Self::number),
+            image_input: self.maybe(Self::number),
+            image_output: self.maybe(Self::number),
+            video_input: self.maybe(Self::number),
+            tool_input: self.maybe(Self::number),
             source: self.pick(&[UsageSource::Reported, UsageSource::Estimated]),
             input_rule: self.pick(&[
                 InputRule::Inclusive,

@@ -170,6 +170,10 @@ function usage(usage: Usage): [string, ReactNode][] {
     ["Reasoning tokens", usage.reasoning],
     ["Audio input", usage.audio_input],
     ["Audio output", usage.audio_output],
+    ["Image input", usage.image_input],
+    ["Image output", usage.image_output],
+    ["Video input", usage.video_input],
+    ["Input of provider's tools", usage.tool_input],
   ];
   for (const [name, n] of parts) if (n != null) pairs.push([name, count(n)]);
   return pairs;
