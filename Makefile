@@ -33,8 +33,11 @@ ui/dist/index.html: ui/node_modules/.stamp $(UI_SOURCES)
 	cd ui && npm run build
 	@touch $@
 
-$(VENV)/sdk.stamp: python/pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+# The SDK's native part lands beside its Python sources, where every environment that has the package editable finds it.
+SDK_SOURCES := $(shell find python/rust python/Cargo.toml crates/arc-redact crates/arc-ship crates/arc-spool -name '*.rs' -o -name Cargo.toml)
+
+$(VENV)/sdk.stamp: python/pyproject.toml $(SDK_SOURCES)
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable 'python[test]'
 	@touch $@
 

@@ -1,7 +1,8 @@
-"""What the tests share: a sink that takes OTLP/JSON, the scripted LLM server, and a transport that keeps records."""
+"""What the tests share: a spool of their own and what is in it, an OTLP server, the scripted LLM server."""
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import json
 import logging
@@ -9,11 +10,15 @@ import os
 import pathlib
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
 
+from agent_eval import _core
 from agent_eval._run import current, last
 from agent_eval.trace import ArcTracer
 
@@ -26,23 +31,23 @@ def pytest_sessionfinish() -> None:
 
 
 class Span:
-    """A received span, with plain attributes."""
+    """A recorded span, with plain attributes."""
 
-    def __init__(self, resource: dict[str, Any], raw: dict[str, Any]) -> None:
+    def __init__(self, resource: dict[str, Any], raw: trace_pb2.Span) -> None:
         self.raw = raw
         self.resource = resource
-        self.attributes = _plain(raw["attributes"])
-        self.name: str = raw["name"]
-        self.id: str = raw["spanId"]
-        self.trace: str = raw["traceId"]
-        self.parent: str | None = raw.get("parentSpanId")
-        self.start = int(raw["startTimeUnixNano"])
-        self.end = int(raw.get("endTimeUnixNano", 0))
-        self.status = raw.get("status", {})
-        self.is_error = self.status.get("code") == 2
+        self.attributes = _plain(raw.attributes)
+        self.name: str = raw.name
+        self.id: str = raw.span_id.hex()
+        self.trace: str = raw.trace_id.hex()
+        self.parent: str | None = raw.parent_span_id.hex() or None
+        self.start: int = raw.start_time_unix_nano
+        self.end: int = raw.end_time_unix_nano
+        self.status = {"code": raw.status.code, "message": raw.status.message} if raw.status.code else {}
+        self.is_error = raw.status.code == 2
         self.kind = self.attributes["gen_ai.operation.name"]
         self.revision: int = self.attributes["arc_eval.revision"]
-        self.events = [{"name": e["name"], **_plain(e["attributes"])} for e in raw.get("events", [])]
+        self.events = [{"name": event.name, **_plain(event.attributes)} for event in raw.events]
 
     def __getitem__(self, name: str) -> Any:
         return self.attributes[name]
@@ -66,57 +71,36 @@ class Span:
         return {k.removeprefix(prefix): v for k, v in self.attributes.items() if k.startswith(prefix) and v}
 
 
-def _plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {item["key"]: _value(item["value"]) for item in attributes}
+def _plain(attributes: Iterable[common_pb2.KeyValue]) -> dict[str, Any]:
+    return {item.key: _value(item.value) for item in attributes}
 
 
-def _value(value: dict[str, Any]) -> Any:
-    ((kind, held),) = value.items()
-    if kind == "intValue":
-        return int(held)
-    return [_value(item) for item in held["values"]] if kind == "arrayValue" else held
+def _value(value: common_pb2.AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    return getattr(value, kind) if kind is not None else None
+
+
+def spans_of(request: bytes) -> Iterator[Span]:
+    """Returns the spans of an OTLP request."""
+    for group in trace_service_pb2.ExportTraceServiceRequest.FromString(request).resource_spans:
+        resource = _plain(group.resource.attributes)
+        for scope in group.scope_spans:
+            for span in scope.spans:
+                yield Span(resource, span)
 
 
 class Sink:
-    """An OTLP/HTTP server. ``reply`` decides the answer to a request."""
+    """What is in the spool of a test."""
 
-    def __init__(self) -> None:
-        self.received: list[Span] = []
-        self.requests: list[dict[str, str]] = []
-        self.reply: Callable[[], tuple[int, bytes]] = lambda: (200, b"{}")
-        sink = self
+    def __init__(self, home: pathlib.Path) -> None:
+        self.home = home
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, content = sink.reply()
-                sink.requests.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
-                if status < 300:
-                    for group in body["resourceSpans"]:
-                        resource = _plain(group["resource"]["attributes"])
-                        for scope in group["scopeSpans"]:
-                            sink.received.extend(Span(resource, span) for span in scope["spans"])
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    @property
+    def received(self) -> list[Span]:
+        requests = _core.read_spool(str(self.home / "spool"))
+        return [span for request in requests for span in spans_of(request)]
 
     @property
     def spans(self) -> list[Span]:
@@ -148,16 +132,67 @@ class Sink:
         return self.of_kind("execute_tool")
 
 
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    sink = Sink()
-    yield sink
-    sink.close()
+class Endpoint:
+    """An OTLP/HTTP server that takes what is shipped."""
+
+    def __init__(self) -> None:
+        self.received: list[Span] = []
+        self.paths: list[str] = []
+        endpoint = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                endpoint.paths.append(self.path)
+                endpoint.received.extend(spans_of(body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 @pytest.fixture
-def tracer(sink: Sink) -> ArcTracer:
-    return ArcTracer("finance", agent="teller", endpoint=sink.url)
+def endpoint() -> Iterator[Endpoint]:
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.close()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A folder of its own for what every test records."""
+    folder = tmp_path / "arc-eval-home"
+    monkeypatch.setenv("ARC_EVAL_HOME", str(folder))
+    monkeypatch.delenv("ARC_EVAL_ENDPOINT", raising=False)
+    return folder
+
+
+@pytest.fixture
+def sink(home: pathlib.Path) -> Sink:
+    return Sink(home)
+
+
+@pytest.fixture
+def tracer(home: pathlib.Path) -> ArcTracer:
+    return ArcTracer("finance", agent="teller")
 
 
 @pytest.fixture(autouse=True)

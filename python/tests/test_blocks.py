@@ -67,7 +67,6 @@ def test_an_outcome_may_be_said_right_after_the_call(tracer, sink):
     tracer.record_outcome(True)
     tracer.record_outcome(False, source="human")
     assert tracer.flush(60)
-    assert sink.run.revision == 3
     assert (sink.run["arc_eval.outcome.verdict"], sink.run["arc_eval.outcome.source"]) == ("failed", "human")
 
 
@@ -85,15 +84,13 @@ def test_an_unknown_source_is_the_weakest_claim_that_fits(tracer, sink, caplog):
 
 def test_a_run_is_visible_from_its_start(tracer, sink):
     def agent(question):
-        assert tracer.flush(60)
         (started,) = sink.received
-        assert (started.revision, started.end) == (0, 0)
+        assert (started.name, started.end, started["arc_eval.input"]) == ("agent", 0, "q")
         return question
 
     tracer.trace_agent(agent)("q")
     assert tracer.flush(60)
-    assert (sink.run.revision, sink.run.end > sink.run.start) == (1, True)
-    assert len(sink.received) == 2
+    assert sink.run.end > sink.run.start
 
 
 def test_what_the_tracer_says_is_on_the_run(sink):
@@ -105,13 +102,10 @@ def test_what_the_tracer_says_is_on_the_run(sink):
         session="s",
         user="u",
         framework="crewai",
-        endpoint=sink.url,
     )
     tracer.trace_agent(lambda: None)()
     assert tracer.flush(60)
     assert sink.run.resource["arc_eval.project"] == "clinic"
-    assert sink.requests[0]["x-arc-eval-project"] == "clinic"
-    assert sink.requests[0]["path"] == "/v1/traces"
     said = {
         name: sink.run.get(name)
         for name in (
@@ -127,7 +121,7 @@ def test_what_the_tracer_says_is_on_the_run(sink):
 
 
 def test_domain_and_framework_are_left_to_the_server_unless_known(sink):
-    tracer = ArcTracer(endpoint=sink.url)
+    tracer = ArcTracer()
     tracer.trace_agent(lambda: None)()
     assert tracer.flush(60)
     assert sink.run.get("arc_eval.domain") is None

@@ -1,4 +1,4 @@
-"""Records leave in the background, whatever the server does; what does not arrive is counted and said once."""
+"""A record is in the spool when the call returns, whatever the server, the disk and the process do afterwards."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import socket
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 
 import pytest
 
-from agent_eval import transport as transport_module
 from agent_eval._run import current
 from agent_eval._span import new_span_id, new_trace_id
 from agent_eval.trace import ArcTracer
-from agent_eval.transport import HttpTransport
+from agent_eval.transport import SpoolTransport, shared_transport
 
 
 def span(name="s", **attributes):
@@ -30,7 +28,7 @@ def span(name="s", **attributes):
         "end_ns": 2,
         "status": "unset",
         "status_message": "",
-        "attributes": {"gen_ai.operation.name": "x", "arc_eval.revision": 1, "arc_eval.sequence": 0, **attributes},
+        "attributes": {"gen_ai.operation.name": "x", "arc_eval.sequence": 0, **attributes},
         "events": [],
         "resource": {"service.name": "t"},
     }
@@ -51,133 +49,137 @@ def hanging_port():
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def test_spans_arrive_in_batches(sink):
-    transport = HttpTransport(sink.url)
+def test_two_thousand_records_are_in_the_spool(home, sink):
+    transport = SpoolTransport()
     for number in range(2_000):
         transport.send(span(str(number)))
-    assert transport.flush(10)
+    assert transport.flush(0)
     assert sorted(int(s.name) for s in sink.received) == list(range(2_000))
-    assert len(sink.requests) < 50
-    assert (transport.counts.taken, transport.counts.delivered, transport.dropped) == (2_000, 2_000, 0)
+    assert transport.counts["records_dropped"] == 0
 
 
-def test_a_flush_with_nothing_to_send_starts_no_thread(sink):
-    transport = HttpTransport(sink.url)
-    assert transport.flush(1)
-    assert transport._thread is None
+def test_every_kind_of_value_of_an_attribute_arrives(home, sink):
+    values = {
+        "text": "é\n",
+        "bytes": b"\xff\0",
+        "yes": True,
+        "int": -(2**63),
+        "large": 2**70,
+        "float": 0.1,
+        "odd": float("inf"),
+        "texts": ["a", "b"],
+        "none": [],
+        "objects": [{"a": 1}],
+        "object": {"a": ["b"]},
+        "long": "x" * 300,
+    }
+    SpoolTransport().send(span(**values))
+    (received,) = sink.received
+    assert {key: received[key] for key in values} == {
+        **values,
+        "large": str(2**70),
+        "odd": "inf",
+        "objects": '[{"a":1}]',
+        "object": '{"a":["b"]}',
+    }
+    assert (received.start, received.end, received.parent, received.raw.kind) == (1, 2, None, 1)
+    assert received.resource == {"service.name": "t", "process.pid": str(os.getpid())}
 
 
-def test_a_record_sent_by_a_finaliser_while_the_thread_starts_does_not_start_a_second_one(sink, monkeypatch):
-    transport = HttpTransport(sink.url)
-    started = []
+def test_the_parts_of_a_span_add_up(tracer, sink):
+    def agent(question):
+        known = {"gen_ai.operation.name": "execute_tool", "arc_eval.sequence": 1, "a": 1, "b": b"\0"}
+        step = current.get().begin_step("search", "internal", known)
+        step.end({"b": 2, "arc_eval.sequence": 7}, error=("gone", "it is gone"), name="search the web")
+        step.end({"b": 3})
 
-    class Interrupted(threading.Thread):
-        """A thread whose start is interrupted by the collection of a run that nobody ended."""
-
-        def start(self) -> None:
-            # The server under test starts threads, too.
-            if self.name == "arc-eval":
-                started.append(self)
-                if len(started) < 3:
-                    transport.send(span("by the finaliser"))
-            super().start()
-
-    monkeypatch.setattr(transport_module.threading, "Thread", Interrupted)
-    transport.send(span("by the program"))
-    assert transport.flush(60)
-    assert [len(started), len(sink.received)] == [1, 2]
+    tracer.trace_agent(agent)("q")
+    (tool,) = sink.tools
+    assert (tool.name, tool["a"], tool["b"], tool["error.type"]) == ("search the web", 1, 2, "gone")
+    assert (tool.is_error, tool.parent) == (True, sink.run.id)
 
 
-def test_a_server_that_is_down_is_said_once_and_costs_a_flush_nothing(closed_port, caplog):
-    transport = HttpTransport(closed_port)
-    began = time.monotonic()
-    for _ in range(3):
-        transport.send(span())
-        assert not transport.flush(5)
-    assert time.monotonic() - began < 2
-    (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert closed_port in record.message
-    assert "\n" not in record.message
-
-
-def test_spans_wait_for_a_server_that_comes_back(sink):
-    answers = [(503, b""), (429, b""), (200, b"{}")]
-    sink.reply = lambda: answers.pop(0) if len(answers) > 1 else answers[0]
-    transport = HttpTransport(sink.url)
-    transport.send(span("late"))
-    for _ in range(3):
-        transport.flush(5)
-    assert [s.name for s in sink.received] == ["late"]
-    assert transport.counts.delivered == 1
-
-
-def test_a_rejection_is_counted_and_said_once(sink, caplog):
-    sink.reply = lambda: (401, b'{"title": "who are you?"}')
-    transport = HttpTransport(sink.url)
-    for _ in range(2):
-        transport.send(span())
-        assert not transport.flush(5)
-    assert transport.counts.rejected == 2
-    (record,) = caplog.records
-    assert "HTTP 401" in record.message
-    assert "who are you?" in record.message
-
-
-def test_spans_a_server_rejects_one_by_one_are_counted(sink, caplog):
-    sink.reply = lambda: (200, b'{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "no trace id"}}')
-    transport = HttpTransport(sink.url)
-    transport.send(span())
-    transport.send(span())
-    transport.flush(5)
-    assert (transport.counts.rejected, transport.counts.delivered) == (1, 1)
-    assert "no trace id" in caplog.text
-
-
-@pytest.mark.parametrize(("limit", "value"), [("MAX_QUEUED_SPANS", 10), ("MAX_QUEUED_BYTES", 50_000)])
-def test_a_full_queue_drops_and_counts(limit, value, hanging_port, monkeypatch, caplog):
-    monkeypatch.setattr(transport_module, limit, value)
-    transport = HttpTransport(hanging_port)
-    for _ in range(30):
-        transport.send(span(text="x" * 5_000))
-    counts = transport.counts
-    assert counts.taken == 30
-    assert counts.dropped > 15
-    assert "dropped" in caplog.text
-
-
-def test_one_span_that_cannot_be_encoded_does_not_take_the_others_with_it(sink):
-    transport = HttpTransport(sink.url)
-    transport.send(span("bad", value=object()))
+def test_a_record_that_is_none_does_not_take_the_others_with_it(home, sink):
+    transport = SpoolTransport()
+    for bad in ({}, span() | {"trace_id": "x"}, span() | {"attributes": {1: 2}}, span() | {"start_ns": -1}):
+        transport.send(bad)
     transport.send(span("good"))
-    assert transport.flush(5)
     assert [s.name for s in sink.received] == ["good"]
-    assert transport.dropped == 1
+    assert transport.counts["records_dropped"] == 4
 
 
-def test_after_shutdown_nothing_is_sent_and_the_agent_goes_on(sink):
-    tracer = ArcTracer(endpoint=sink.url)
+def test_a_spool_that_cannot_be_written_costs_the_host_nothing(home, caplog):
+    home.write_text("a file, not a folder")
+    tracer = ArcTracer()
+    agent = tracer.trace_agent(lambda q: q)
+    assert agent("q") == "q"
+    assert not tracer.flush(0)
+    assert shared_transport(None).counts["runs_dropped"] == 1
+
+
+def test_a_full_spool_drops_and_counts(home, monkeypatch):
+    monkeypatch.setenv("ARC_EVAL_SPOOL_LIMIT", "200000")
+    transport = SpoolTransport()
+    for _ in range(100):
+        transport.send(span(text="x" * 10_000))
+    counts = transport.counts
+    assert 0 < counts["runs_dropped"] < counts["runs_started"] == 100
+    assert not transport.flush(0)
+
+
+def test_only_a_share_of_the_runs_is_recorded_and_the_others_are_counted(home, sink):
+    tracer = ArcTracer(sample=0.25)
+    agent = tracer.trace_agent(lambda q: q)
+    for number in range(400):
+        agent(number)
+    assert 50 < len(sink.runs) < 150
+    assert all(run.end for run in sink.runs)
+    assert tracer._transport.counts["runs_unsampled"] == 400 - len(sink.runs)
+
+
+def test_after_shutdown_nothing_is_recorded_and_the_agent_goes_on(sink):
+    tracer = ArcTracer()
     agent = tracer.trace_agent(lambda q: q)
     assert agent(1) == 1
     assert tracer.shutdown()
-    received = len(sink.received)
     assert agent(2) == 2
-    assert tracer.flush(60)
-    assert len(sink.received) == received
+    assert [run.payload("arc_eval.input") for run in sink.runs] == [1]
 
 
-def test_a_forked_child_has_a_queue_and_a_thread_of_its_own(sink):
-    tracer = ArcTracer(endpoint=sink.url)
+def test_what_is_recorded_is_shipped_to_an_endpoint(endpoint, sink):
+    tracer = ArcTracer("finance", project="clinic", endpoint=endpoint.url)
+    tracer.trace_agent(lambda q: q)("q")
+    assert tracer.flush(10)
+    assert {span.trace for span in endpoint.received} == {endpoint.received[0].trace}
+    assert endpoint.received[-1]["arc_eval.termination"] == "completed"
+    assert endpoint.received[-1].resource["arc_eval.project"] == "clinic"
+    assert endpoint.paths[0] == "/v1/traces"
+
+
+@pytest.mark.parametrize("port", ["closed_port", "hanging_port"])
+def test_a_flush_waits_no_longer_than_it_is_told_to(port, request):
+    tracer = ArcTracer(endpoint=request.getfixturevalue(port))
+    tracer.trace_agent(lambda q: q)("q")
+    began = time.monotonic()
+    assert not tracer.flush(0.3)
+    assert time.monotonic() - began < 1
+    assert tracer._transport.counts["records_written"] == 2
+
+
+def test_a_forked_child_has_a_file_of_its_own(sink):
+    tracer = ArcTracer()
     agent = tracer.trace_agent(lambda q: q)
     agent("parent before")
     child = os.fork()
     if child == 0:
         agent("child")
-        os._exit(0 if tracer.flush(5) else 1)
+        os._exit(0)
     agent("parent after")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert tracer.flush(60)
     assert sorted(run.payload("arc_eval.input") for run in sink.runs) == ["child", "parent after", "parent before"]
+    pids = {run.payload("arc_eval.input"): run.resource["process.pid"] for run in sink.runs}
+    own = str(os.getpid())
+    assert pids == {"parent before": own, "parent after": own, "child": str(child)}
 
 
 def program(text, **environment):
@@ -202,25 +204,59 @@ AGENT = """
 """
 
 
-@pytest.mark.parametrize(("port", "limit"), [("closed_port", 0.5), ("hanging_port", 1.5)])
-def test_a_program_ends_soon_when_the_server_does_not_answer(port, limit, request):
-    endpoint = request.getfixturevalue(port)
-    done, _ = program(AGENT, ARC_EVAL_ENDPOINT=endpoint)
+@pytest.mark.parametrize("port", ["closed_port", "hanging_port"])
+def test_a_program_ends_soon_when_the_server_does_not_answer(port, request, sink):
+    done, _ = program(AGENT, ARC_EVAL_ENDPOINT=request.getfixturevalue(port))
     assert done.returncode == 0
-    assert time.monotonic() - float(done.stdout) < limit
+    assert time.monotonic() - float(done.stdout) < 0.5
     assert len(done.stderr.splitlines()) <= 1
-    if port == "closed_port":
-        assert endpoint in done.stderr
-
-
-def test_what_is_queued_at_exit_is_delivered(sink):
-    done, _ = program(AGENT, ARC_EVAL_ENDPOINT=sink.url)
-    assert (done.returncode, done.stderr) == (0, "")
     assert sink.run["arc_eval.termination"] == "completed"
 
 
+ENDS = {
+    "raise SystemExit(3)": 3,
+    "import os; os._exit(4)": 4,
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": -9,
+    "import os; os.abort()": -6,
+    "raise RuntimeError": 1,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_process_that_ends_in_the_middle_of_a_run_leaves_the_run_and_what_it_did(end, sink):
+    text = f"""
+from agent_eval.trace import trace_agent
+from agent_eval._run import current
+
+@trace_agent
+def agent(question):
+    facts = {{"gen_ai.operation.name": "execute_tool", "arc_eval.sequence": 1}}
+    current.get().begin_step("look", "internal", facts).end()
+    {end}
+
+agent("q")
+"""
+    done, _ = program(text)
+    assert done.returncode == ENDS[end]
+    assert sink.run["arc_eval.input"] == "q"
+    assert sink.run.end
+    assert sink.run["arc_eval.termination"] in ("killed", "exited", "cancelled", "exception")
+    if "_exit" in end:
+        assert (sink.run["arc_eval.termination"], sink.run["arc_eval.exit.code"]) == ("exited", 4)
+    if "SIGKILL" in end:
+        assert (sink.run["arc_eval.termination"], sink.run["arc_eval.last_step"]) == ("killed", "look")
+    (tool,) = sink.tools
+    assert tool.end
+
+
+def test_os_exit_behaves_as_before():
+    done, _ = program(AGENT + "    import os\n    os._exit('x')\n")
+    assert done.returncode == 1
+    assert "TypeError" in done.stderr
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_children_of_multiprocessing_deliver_what_they_recorded(method, sink, tmp_path):
+def test_children_of_multiprocessing_record_what_they_did(method, sink, tmp_path):
     file = tmp_path / "parent.py"
     file.write_text(
         textwrap.dedent(
@@ -240,8 +276,7 @@ def test_children_of_multiprocessing_deliver_what_they_recorded(method, sink, tm
             """
         )
     )
-    environment = {**os.environ, "ARC_EVAL_ENDPOINT": sink.url}
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=30, env=environment)
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(run.payload("arc_eval.input") for run in sink.runs) == [1, 2, 3]
 
@@ -249,31 +284,18 @@ def test_children_of_multiprocessing_deliver_what_they_recorded(method, sink, tm
 def test_importing_starts_nothing_and_imports_no_client():
     done, _ = program(
         """
-        import sys, threading
+        import os, sys, threading
         opened = []
         sys.addaudithook(lambda event, _: opened.append(event) if event == "socket.__new__" else None)
         import agent_eval.trace
         tracer = agent_eval.trace.ArcTracer("finance")
         agent = tracer.trace_agent(lambda q: q)
         assert threading.active_count() == 1
+        assert len(os.listdir("/proc/self/task")) == 1
         loaded = {"openai", "anthropic", "httpx", "httpx2", "requests"} & set(sys.modules)
         assert not loaded, loaded
         assert not opened
+        assert not os.path.exists(os.environ["ARC_EVAL_HOME"])
         """
     )
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_parts_of_a_span_add_up(tracer, sink):
-    def agent(question):
-        step = current.get().begin_step(
-            "search", "internal", {"gen_ai.operation.name": "execute_tool", "a": 1, "b": b"\0"}
-        )
-        step.end({"b": 2, "arc_eval.sequence": 7}, error=("gone", "it is gone"), name="search the web")
-        step.end({"b": 3})
-
-    tracer.trace_agent(agent)("q")
-    assert tracer.flush(5)
-    (tool,) = sink.tools
-    assert (tool.name, tool["a"], tool["b"], tool["error.type"]) == ("search the web", 1, 2, "gone")
-    assert (tool.is_error, tool.revision, tool.parent) == (True, 1, sink.run.id)

@@ -171,13 +171,13 @@ def test_a_traced_class_is_the_same_class_with_one_run_per_outer_call(tracer, si
 
 def test_methods_can_be_decorated_in_their_class(sink):
     class Support:
-        @trace_agent(domain="support", endpoint=sink.url)
+        @trace_agent(domain="support")
         def answer(self, question):
             return self, question
 
     support = Support()
     assert support.answer("q") == (support, "q")
-    tracer = ArcTracer(endpoint=sink.url)
+    tracer = ArcTracer()
     assert tracer.flush(60)
     assert sink.run["arc_eval.domain"] == "support"
     assert sink.run["gen_ai.agent.name"] == "answer"
@@ -285,7 +285,7 @@ def test_a_cancelled_task_is_a_cancelled_run(tracer, sink):
 
 
 def test_an_agent_within_an_agent_is_a_child_in_the_same_trace(sink):
-    outer, inner = (ArcTracer(endpoint=sink.url, agent=name) for name in ("outer", "inner"))
+    outer, inner = (ArcTracer(agent=name) for name in ("outer", "inner"))
     helper = inner.trace_agent(lambda q: q + "!")
     assert outer.trace_agent(lambda q: helper(q))("q") == "q!"
     assert outer.flush()

@@ -25,7 +25,7 @@ def attempt(action: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
     try:
         return action(*args, **kwargs)
     except Exception as error:
-        _note(error)
+        note(error)
         return None
 
 
@@ -38,7 +38,8 @@ def warn_once(key: str, message: str, *args: object) -> None:
     logger.warning(message, *args)
 
 
-def _note(error: Exception) -> None:
+def note(error: Exception) -> None:
+    """Counts an internal failure, and says so once."""
     global failures
     failures += 1
     # The logging set-up is the host's: even that may raise.

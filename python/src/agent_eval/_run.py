@@ -15,6 +15,8 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ._framework import version_of_framework
+from ._guard import attempt
 from ._span import Event, SpanDict, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
 from .transport import Transport
 
@@ -79,6 +81,8 @@ class Run:
         self.call_ends: dict[str, int] = {}  # when the last model call was answered, by the place it was part of
         self._process = os.getpid()
         self._revision = 0
+        self._told: dict[str, Value] = {}  # the attributes that are recorded
+        self._end_told = False
         self._end_ns: int | None = None
         self._status = "unset"
         self._status_message = ""
@@ -97,6 +101,7 @@ class Run:
             "user.id": settings.user,
             "arc_eval.domain": settings.domain,
             "arc_eval.framework": settings.framework,
+            "arc_eval.framework.version": attempt(version_of_framework, settings.framework),
         }
         attributes.update({key: value for key, value in optional.items() if value is not None})
         attributes["arc_eval.sequence"] = self.trace.next_sequence()
@@ -242,21 +247,30 @@ class Run:
     def _send(self) -> None:
         if self._process != os.getpid():
             return  # in a forked child the run is the parent's
+        attributes, told = self._attributes, self._told
         span: SpanDict = {
             "trace_id": self.trace.trace_id,
             "span_id": self.span_id,
             "parent_id": self._parent_id,
             "name": self._name,
-            "kind": "internal",
-            "start_ns": self.start_ns,
-            "end_ns": self._end_ns,
-            "status": self._status,
-            "status_message": self._status_message,
-            "attributes": {**self._attributes, "arc_eval.revision": self._revision},
-            "events": list(self._events),
             "resource": self.settings.resource,
         }
+        if not self._revision:
+            span["kind"] = "internal"
+            span["start_ns"] = self.start_ns
+        elif self._end_told:
+            told = {}  # what is said of a run that ended may be read without what was said before
+        new: dict[str, Value] = {key: value for key, value in attributes.items() if told.get(key) is not value}
+        new["arc_eval.revision"] = self._revision
+        span["attributes"] = new
+        self._told = attributes.copy()
         self._revision += 1
+        if self._end_ns is not None and not self._end_told:
+            self._end_told = True
+            span["end_ns"] = self._end_ns
+            span["events"] = self._events
+            span["status"] = self._status
+            span["status_message"] = self._status_message
         self.transport.send(span)
 
 

@@ -12,8 +12,6 @@ model calls made through ``openai``, ``anthropic`` and other packages that use `
 from __future__ import annotations
 
 import os
-import pathlib
-import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar, overload
@@ -25,13 +23,12 @@ from ._guard import attempt, warn_once
 from ._run import Run, Settings, belongs_to, current, last
 from ._span import payload_text
 from ._wrap import ENTRY_POINTS, wrap
-from .transport import Transport, shared_transport
+from .transport import Capture, NoTransport, Redact, Transport, program, shared_transport
 
 __all__ = ["ArcTracer", "trace_agent"]
 
 T = TypeVar("T")
 
-DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
 SOURCES = ("human", "check", "host_declared", "judge")
 
 
@@ -54,7 +51,9 @@ class ArcTracer:
         user: str | None = None,
         framework: str | None = None,
         endpoint: str | None = None,
-        capture_content: bool = True,
+        capture_content: Capture = True,
+        redact: Redact = None,
+        sample: float = 1.0,
         transport: Transport | None = None,
     ) -> None:
         self._settings = Settings(
@@ -64,11 +63,12 @@ class ArcTracer:
             version=version,
             session=session,
             user=user,
-            capture_content=capture_content,
+            capture_content=bool(capture_content),
             resource=_resource(project),
         )
-        address = endpoint or os.environ.get("ARC_EVAL_ENDPOINT") or DEFAULT_ENDPOINT
-        self._transport = transport if transport is not None else shared_transport(address, project)
+        address = endpoint or os.environ.get("ARC_EVAL_ENDPOINT") or None
+        shared = attempt(shared_transport, address, capture_content, redact, sample) if transport is None else transport
+        self._transport: Transport = shared if shared is not None else NoTransport()
 
     def trace_agent(self, agent: T, *, methods: Iterable[str] = ()) -> T:
         """Returns a stand-in for ``agent`` whose calls are runs.
@@ -239,7 +239,7 @@ class RunBlock:
         _carry.install()
         _frameworks.install()
         settings = self._tracer._settings
-        run = Run(settings, self._tracer._transport, settings.agent or _program(), belongs_to())
+        run = Run(settings, self._tracer._transport, settings.agent or program(), belongs_to())
         run.held = run.adoptable = True
         run.set(**self._facts)
         self._token = current.set(run)
@@ -299,17 +299,11 @@ def _name_of(agent: Any) -> str:
     return str(getattr(agent, "__name__", "agent"))
 
 
-def _program() -> str:
-    """Returns the name of the running program."""
-    return pathlib.PurePath(sys.argv[0] if sys.argv else "").stem or "python"
-
-
 def _resource(project: str | None) -> dict[str, str]:
     resource = {
-        "service.name": os.environ.get("OTEL_SERVICE_NAME") or _program(),
+        "service.name": os.environ.get("OTEL_SERVICE_NAME") or program(),
         "telemetry.sdk.name": "arc-eval",
         "telemetry.sdk.language": "python",
-        "process.pid": str(os.getpid()),
     }
     if project is not None:
         resource["arc_eval.project"] = project

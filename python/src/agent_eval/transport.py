@@ -89,6 +89,21 @@ class SpoolTransport:
         return self._recorder.counts()
 
 
+class NoTransport:
+    """Takes nothing; for a tracer that cannot record, whose host goes on."""
+
+    def send(self, span: SpanDict) -> None:
+        """Drops the record."""
+
+    def flush(self, timeout: float) -> bool:  # noqa: ARG002
+        """Nothing is delivered."""
+        return False
+
+    def close(self, timeout: float) -> bool:  # noqa: ARG002
+        """Nothing is delivered."""
+        return False
+
+
 def home() -> pathlib.Path:
     """Returns the folder of arc-eval's data, as the server finds it, too."""
     chosen = os.environ.get("ARC_EVAL_HOME", "").strip()
@@ -144,12 +159,12 @@ def _watch_the_process() -> None:
 
     def _exit(status: int) -> Any:
         try:
-            _core.end_process(status)
+            _core.end_process(status, EXIT_SECONDS)
         finally:
             original(status)
 
     _exit.__doc__ = original.__doc__
-    os._exit = _exit  # type: ignore[assignment]
+    os._exit = _exit
 
 
 def _after_fork() -> None:
@@ -161,6 +176,4 @@ def _after_fork() -> None:
 def _at_exit() -> None:
     error = getattr(sys, "last_value", None)
     # Of an exit that was asked for the code is not known here.
-    _core.end_process(1 if isinstance(error, Exception) else None)
-    for transport in list(_shared.values()):
-        transport.flush(EXIT_SECONDS)
+    _core.end_process(1 if isinstance(error, Exception) else None, EXIT_SECONDS)
