@@ -7,13 +7,15 @@
 use arc_model::{ProjectId, SpanId, Timestamp, TraceId};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value::Value},
     resource::v1::Resource,
-    trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span::SpanKind, status::StatusCode},
+    trace::v1::{ResourceSpans, ScopeSpans, Span, span::SpanKind},
 };
 use prost::Message as _;
 
-use crate::{App, AppError, OtlpEncoding};
+use crate::{
+    App, AppError, OtlpEncoding,
+    otlp_span::{bytes, failed, flag, number, random_ids, text, unsigned},
+};
 
 /// A call that was begun.
 #[derive(Debug, Clone)]
@@ -66,15 +68,12 @@ impl App {
         url: String,
         request: Vec<u8>,
     ) -> PassingCall {
-        let mut random = [0; TraceId::BYTES + SpanId::BYTES];
-        // Without the system's randomness the time still tells calls of this process apart.
-        let _ = getrandom::fill(&mut random);
         let started_at = self.now();
-        let parts: [&[u8]; 2] = [&random, &started_at.as_nanos().to_le_bytes()];
+        let (own_trace_id, span_id) = random_ids(started_at);
         PassingCall {
-            trace_id: caller.map_or_else(|| TraceId::derive(&parts), |(trace_id, _)| trace_id),
+            trace_id: caller.map_or(own_trace_id, |(trace_id, _)| trace_id),
             parent_id: caller.map(|(_, span_id)| span_id),
-            span_id: SpanId::derive(&parts),
+            span_id,
             url,
             method,
             request,
@@ -123,7 +122,7 @@ fn encode(call: &PassingCall, answer: Option<(&PassedAnswer, Timestamp)>) -> Vec
         attributes.extend(answer.first_chunk_at.map(|at| number("arc_eval.http.first_chunk_ns", at.as_nanos())));
         if let Some(error) = &answer.error {
             attributes.push(text("error.type", "connection"));
-            span.status = Some(Status { code: StatusCode::Error.into(), message: error.clone() });
+            span.status = Some(failed(error.clone()));
         }
     }
     span.attributes = attributes;
@@ -132,29 +131,4 @@ fn encode(call: &PassingCall, answer: Option<(&PassedAnswer, Timestamp)>) -> Vec
     let resource_spans =
         ResourceSpans { resource: Some(resource), scope_spans: vec![spans], ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec()
-}
-
-fn attribute(key: &str, value: Value) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
-}
-
-fn text(key: &str, value: &str) -> KeyValue {
-    attribute(key, Value::StringValue(value.to_owned()))
-}
-
-fn bytes(key: &str, value: &[u8]) -> KeyValue {
-    attribute(key, Value::BytesValue(value.to_vec()))
-}
-
-fn flag(key: &str, value: bool) -> KeyValue {
-    attribute(key, Value::BoolValue(value))
-}
-
-fn number(key: &str, value: i64) -> KeyValue {
-    attribute(key, Value::IntValue(value))
-}
-
-/// OTLP has no time before 1970.
-fn unsigned(at: Timestamp) -> u64 {
-    u64::try_from(at.as_nanos()).unwrap_or_default()
 }

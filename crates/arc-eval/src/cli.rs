@@ -50,10 +50,14 @@ pub(crate) enum Command {
     Debug(Debug),
     /// Show runs as they arrive at the server, or one run as a tree
     Trace(Trace),
+    /// Run a program as it is, and record it as one run: `arc-eval run -- python my_agent.py`
+    Run(Run),
     /// Find the agent in a Python program, and show (or make) the change that traces it
     Connect(Connect),
     /// Measure how often detectors and models are right, on labelled runs
     Accuracy(Accuracy),
+    /// Deliver what agents on this machine recorded to a server elsewhere
+    Collect(Collect),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -117,6 +121,44 @@ pub(crate) struct Debug {
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Print the report as JSON; with --live one line per change
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The agent's name; else that of the script or program
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// The agent's version
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) agent_version: Option<String>,
+    /// The domain the agent works in; recognised from what it does when not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) domain: Option<String>,
+    /// The task this is a trial of; runs of one task are compared with each other
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// The conversation this run is part of
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Do not say where the run can be seen
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Collect {
+    /// Deliver what is there and end; otherwise go on until Ctrl-C
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The server to deliver to: any that takes OTLP over HTTP
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Print what was delivered as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

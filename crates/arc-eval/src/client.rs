@@ -54,6 +54,16 @@ impl Server {
         &self.endpoint
     }
 
+    /// Returns whether it answers, at once or not at all.
+    pub(crate) fn answers(&self) -> bool {
+        let request = self.http.get(format!("{}/api/v1/health", self.endpoint)).config();
+        request
+            .timeout_global(Some(Duration::from_millis(500)))
+            .build()
+            .call()
+            .is_ok_and(|reply| reply.status().is_success())
+    }
+
     /// Reads a JSON resource; `path` has no query.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let mut response = self.request(path, None)?;

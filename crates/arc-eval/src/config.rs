@@ -67,6 +67,12 @@ const ENDPOINT: Setting = Setting {
     default: "http://127.0.0.1:8000",
     what: "The server that `trace` and `debug --live` ask; the Python package sends there too.",
 };
+const API_KEY: Setting = Setting {
+    key: "api_key",
+    variable: "ARC_EVAL_API_KEY",
+    default: "none",
+    what: "The key sent as bearer when runs are shipped to a server elsewhere, by `collect` and the Python package.",
+};
 const QUIET_MS: Setting = Setting {
     key: "quiet_ms",
     variable: "ARC_EVAL_QUIET_MS",
@@ -87,16 +93,19 @@ const LOG: Setting = Setting {
 };
 
 /// Every setting.
-pub(crate) const SETTINGS: &[&Setting] = &[&HOME, &STORE, &PROJECT, &HOST, &PORT, &ENDPOINT, &QUIET_MS, &IDLE_MS, &LOG];
+pub(crate) const SETTINGS: &[&Setting] =
+    &[&HOME, &STORE, &PROJECT, &HOST, &PORT, &ENDPOINT, &API_KEY, &QUIET_MS, &IDLE_MS, &LOG];
 
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
+    home: Option<PathBuf>,
     pub(crate) store: String,
     pub(crate) project: ProjectId,
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) endpoint: String,
+    pub(crate) api_key: Option<String>,
     pub(crate) quiet: Duration,
     pub(crate) idle: Duration,
     pub(crate) log: String,
@@ -117,6 +126,17 @@ impl Config {
         Self::resolve(flags, &layers, home.as_deref())
     }
 
+    /// Returns the data directory.
+    pub(crate) fn home(&self) -> Result<&Path, Failure> {
+        let unknown = || Failure::usage(format!("no data directory is known: set {}", HOME.variable));
+        self.home.as_deref().ok_or_else(unknown)
+    }
+
+    /// Returns where traced programs on this machine write to.
+    pub(crate) fn spool(&self) -> Result<PathBuf, Failure> {
+        Ok(self.home()?.join("spool"))
+    }
+
     fn resolve(flags: &Common, layers: &Layers<'_>, home: Option<&Path>) -> Result<Self, Failure> {
         let store = match flags.store.clone().or_else(|| layers.get(&STORE).map(|(store, _)| store)) {
             Some(store) => store,
@@ -124,10 +144,12 @@ impl Config {
         };
         let project = flags.project.clone().unwrap_or_else(|| layers.text(&PROJECT));
         Ok(Self {
+            home: home.map(Path::to_owned),
             store,
             project: arc_app::App::project(&project)?,
             host: layers.text(&HOST),
             port: layers.number(&PORT)?,
+            api_key: layers.get(&API_KEY).map(|(key, _)| key),
             endpoint: layers.text(&ENDPOINT).trim_end_matches('/').to_owned(),
             quiet: Duration::from_millis(layers.number(&QUIET_MS)?),
             idle: Duration::from_millis(layers.number(&IDLE_MS)?),

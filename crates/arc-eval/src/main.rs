@@ -11,6 +11,7 @@ mod config;
 mod env;
 mod failure;
 mod inputs;
+mod launch;
 mod output;
 mod reference;
 
@@ -20,7 +21,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     match commands::run(cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             output::failure(&failure);
             failure.exit.into()

@@ -17,8 +17,8 @@ use arc_app::{App, PassedAnswer, PassingCall};
 use arc_model::{ProjectId, SpanId, Timestamp, TraceId};
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, RawQuery, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header},
+    extract::{Path, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -122,14 +122,12 @@ pub(crate) async fn forward(
     State(gateway): State<Gateway>,
     State(config): State<Arc<ServerConfig>>,
     Path((project, run, provider, rest)): Path<(String, String, String, String)>,
-    RawQuery(query): RawQuery,
-    method: Method,
-    headers: HeaderMap,
+    Parts { method, uri, headers, .. }: Parts,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let project = App::project(&project)?;
     let caller = caller(&run)?;
-    let (address, url) = gateway.address(&provider, &rest, query.as_deref())?;
+    let (address, url) = gateway.address(&provider, &rest, uri.query())?;
     let body = body.map_err(|_| Problem::too_large(config.body_limit))?;
     let mut request = Request::builder().method(method.clone()).uri(address);
     if let Some(forwarded) = request.headers_mut() {

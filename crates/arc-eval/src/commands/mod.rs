@@ -1,15 +1,17 @@
 //! The commands, one file each: read the settings, ask the application, hand the answer to `output`.
 
 mod accuracy;
+mod collect;
 mod completions;
 mod connect;
 mod debug;
 mod import;
 mod live;
+mod run;
 mod serve;
 mod trace;
 
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use arc_app::{App, Settings, SystemClock};
 use arc_catalog::Catalog;
@@ -25,10 +27,10 @@ use crate::{
 };
 
 /// Runs the command that was typed.
-pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let Cli { common, command } = cli;
     let config = || Config::load(&common).and_then(start_logging);
-    match command {
+    let ended = match command {
         Command::Serve(arguments) => runtime()?.block_on(serve::run(&config()?, &arguments)),
         Command::Import(arguments) => runtime()?.block_on(import::run(&config()?, &arguments)),
         Command::Debug(arguments) if arguments.live => live::report(&config()?, &arguments),
@@ -37,11 +39,15 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             Some(id) => runtime()?.block_on(trace::run(&config()?, &arguments, id)),
             None => live::runs(&config()?, &arguments),
         },
+        // Its exit code is that of the program it ran.
+        Command::Run(arguments) => return Ok(runtime()?.block_on(run::run(&config()?, &arguments))?.into()),
+        Command::Collect(arguments) => runtime()?.block_on(collect::run(&config()?, &arguments)),
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Reference { page } => Ok(output::data(&reference::page(page)?)?),
-    }
+    };
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 fn runtime() -> Result<Runtime, Failure> {

@@ -65,7 +65,7 @@ fn cannot_listen(address: SocketAddr, error: std::io::Error) -> Failure {
 }
 
 /// Returns what is ready once Ctrl-C or SIGTERM arrives; both are caught from now on.
-fn stop_asked() -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn stop_asked() -> Result<impl Future<Output = ()>, Failure> {
     let catch = |kind| unix::signal(kind).context("catch the signal to stop");
     let (mut interrupt, mut terminate) = (catch(unix::SignalKind::interrupt())?, catch(unix::SignalKind::terminate())?);
     Ok(async move {

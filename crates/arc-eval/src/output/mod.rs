@@ -1,10 +1,11 @@
 //! The only place that prints. Data goes to stdout, everything else to stderr; colours only where a
 //! terminal wants them (`NO_COLOR` is respected), and never an escape sequence out of a trace.
 //!
-//! `card` is the report, `connect` a change of a source file, `import` what was taken in, `runs` one line per run, `run` a run as a tree,
+//! `card` is the report, `collect` what was delivered elsewhere, `connect` a change of a source file, `import` what was taken in, `runs` one line per run, `run` a run as a tree,
 //! `number` how figures are written, `style` what the colours mean.
 
 pub(crate) mod card;
+pub(crate) mod collect;
 pub(crate) mod connect;
 pub(crate) mod import;
 pub(crate) mod number;

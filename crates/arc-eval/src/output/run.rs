@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use arc_app::RunDetail;
-use arc_model::{Cause, Cost, Finding, NanoUsd, OutcomeSource, Run, Trace, sketch};
+use arc_model::{Cause, Cost, Finding, NanoUsd, OutcomeSource, Run, Trace, TraceId, sketch};
 use serde::Serialize;
 
-use super::{data, json, number, plain, plain_line, runs, style};
+use super::{data, json, number, plain, plain_line, runs, style, talk};
 use crate::failure::Failure;
 
 /// Longest text shown in a tree that is not asked for in full.
@@ -33,6 +33,15 @@ pub(crate) fn print(detail: &RunDetail, full: bool, as_json: bool) -> Result<(),
     text.extend(["\n", &plain(&tree)]);
     let _ = write_findings(&mut text, &detail.findings);
     Ok(data(&text)?)
+}
+
+/// Says where a run that was just recorded can be seen.
+pub(crate) fn tell_where(trace_id: TraceId, server: Option<&str>) {
+    let place = match server {
+        Some(server) => format!("{server}/runs/{trace_id}"),
+        None => format!("recorded; `arc-eval serve` shows it, or `arc-eval collect` sends it on (run {trace_id})"),
+    };
+    talk(&style::aside(&format!("arc-eval: {place}")));
 }
 
 fn write_about(text: &mut String, run: &Run) -> std::fmt::Result {

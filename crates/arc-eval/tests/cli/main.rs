@@ -11,6 +11,7 @@ mod home;
 mod import;
 mod real_data;
 mod reference;
+mod run;
 mod serve;
 mod trace;
 

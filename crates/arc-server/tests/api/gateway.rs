@@ -1,6 +1,6 @@
 //! Model calls that pass through to a provider on a socket, and what is known of them afterwards.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_app::App;
 use arc_model::{ProjectId, sketch};
@@ -40,10 +40,12 @@ async fn server() -> Server {
     let provider = format!("http://{}", listener.local_addr().unwrap());
     let routes =
         Router::new().route("/v1/chat/completions", post(complete)).route("/v1/models", get(|| async { "[]" }));
-    tokio::task::spawn(async move { axum::serve(listener, routes).await });
+    let serving = async move { axum::serve(listener, routes).await };
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let upstreams = [("openai".to_owned(), provider), ("nobody".to_owned(), format!("http://{nobody}"))].into();
-    Server::configured(ServerConfig { upstreams, ..ServerConfig::default() }).await
+    let server = Server::configured(ServerConfig { upstreams, ..ServerConfig::default() }).await;
+    server.app.tasks().spawn(async move { serving.await.unwrap() });
+    server
 }
 
 fn ask(path: &str, body: &str) -> Request<Body> {
@@ -58,7 +60,9 @@ fn of_run(digit: char) -> String {
 
 /// Waits until the trace holds an ended span, and shows it. Recording goes on behind the caller's back.
 async fn recorded(app: &App, digit: char) -> String {
-    for _ in 0..500 {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        assert!(Instant::now() < deadline, "nothing was recorded");
         app.settle_all(&ProjectId::default()).await.unwrap();
         if let Some(detail) = app.run(&ProjectId::default(), id(digit).parse().unwrap()).await.unwrap()
             && detail.spans.iter().all(|span| span.end.is_some())
@@ -67,7 +71,6 @@ async fn recorded(app: &App, digit: char) -> String {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("nothing was recorded");
 }
 
 #[tokio::test]
