@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import _AsyncGeneratorContextManager, _GeneratorContextManager
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Protocol
 
 import wrapt
 
+from ._frameworks import _words
 from ._guard import attempt
-from ._run import Run, current, leave
+from ._run import Run, current, last, leave
 from ._span import MAX_TOTAL, plain
 
 # The proxy without `__iter__`, where wrapt has one: a coroutine must not look as if it could be iterated.
@@ -43,16 +45,16 @@ class Steps:
         self.run = run
         self.items = _Items()
 
-    def step(self, action: Callable[..., Any], *args: Any) -> Any:
+    def step(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Takes one step; returns or raises what it does. A failure ends the run, whatever kind of step it was."""
         if self.begin is not None:
             begin, self.begin = self.begin, None
             self.run = attempt(begin)
         if self.run is None:
-            return action(*args)
+            return action(*args, **kwargs)
         token = attempt(current.set, self.run)
         try:
-            return action(*args)
+            return action(*args, **kwargs)
         except (StopIteration, StopAsyncIteration, GeneratorExit):
             raise
         except BaseException as error:
@@ -68,8 +70,19 @@ class Steps:
 
     def returned(self, value: Any) -> None:
         """Ends the run: there are no more steps."""
-        if self.run is not None:
+        if self.run is not None and not self.run.ended:
             self.recorder.returned(self.run, self.items.joined() if self.items.found else value)
+
+    def settled(self, value: Any) -> Any:
+        """Ends the run with what a coroutine returned, unless that goes on: then its stand-in is returned."""
+        if self.run is None or self.run.ended:
+            return None
+        stand_in = stand_in_of_result(value, Steps(self.recorder, None, self.run))
+        if stand_in is None:
+            self.returned(value)
+        else:
+            self.run = None  # it is the stand-in's from now on
+        return stand_in
 
     def closed(self) -> None:
         """Ends the run of what was not carried through to its end; before the first step there is none."""
@@ -94,6 +107,9 @@ class _Items:
         self._room = MAX_TOTAL
 
     def add(self, value: Any) -> None:
+        value = attempt(_words.piece, value)
+        if value is _words.NOTHING:
+            return
         if self._room > 0:
             item = value if isinstance(value, str) else plain(value)
             self._room -= len(item) if isinstance(item, str) else len(json.dumps(item))
@@ -104,6 +120,14 @@ class _Items:
         return "".join(self.found) if all(isinstance(item, str) for item in self.found) else self.found
 
 
+def stand_in_of_result(result: Any, steps: Steps) -> Any:
+    """Returns the stand-in of a result that goes on after the call, ``None`` for anything else."""
+    from ._results import stand_in_of_object  # which stands on this module
+
+    stand_in = stand_in_of(result, steps)
+    return stand_in if stand_in is not None else stand_in_of_object(result, steps)
+
+
 def stand_in_of(result: Any, steps: Steps) -> Any:
     """Returns the stand-in of a coroutine or generator, ``None`` for anything else."""
     if isinstance(result, CoroutineType):
@@ -112,6 +136,10 @@ def stand_in_of(result: Any, steps: Steps) -> Any:
         return TracedGenerator(result, steps)
     if isinstance(result, AsyncGeneratorType):
         return TracedAsyncGenerator(result, steps)
+    if isinstance(result, _GeneratorContextManager):
+        return TracedContext(result, steps)
+    if isinstance(result, _AsyncGeneratorContextManager):
+        return TracedAsyncContext(result, steps)
     return None
 
 
@@ -150,8 +178,13 @@ class _Resumable(_Stepwise):
         try:
             item = self._self_steps.step(action, *args)
         except StopIteration as end:
-            attempt(self._self_steps.returned, end.value)
-            raise
+            if self._self_is_stream:
+                attempt(self._self_steps.returned, end.value)
+                raise
+            stand_in = attempt(self._self_steps.settled, end.value)
+            if stand_in is None:
+                raise
+            raise StopIteration(stand_in) from None
         if self._self_is_stream:
             attempt(self._self_steps.item, item)
         return item
@@ -256,3 +289,73 @@ class _AsyncStep(_Proxy):  # type: ignore[misc]
             else:
                 attempt(steps.item, end.value)
             raise
+
+
+class _Context(_Stepwise):
+    """A ``with`` block that is a run: what happens in it belongs to the run, which ends with it."""
+
+    __iter__: Any = None  # which a proxy of an old `wrapt` has
+
+    def __init__(self, target: Any, steps: Steps) -> None:
+        super().__init__(target, steps)
+        self._self_token: Any = None
+
+    def _self_entered(self) -> None:
+        steps = self._self_steps
+        if steps.begin is not None:
+            begin, steps.begin = steps.begin, None
+            steps.run = begin()
+        if steps.run is not None:
+            self._self_token = current.set(steps.run)
+
+    def _self_left(self, error: BaseException | None) -> None:
+        leave(self._self_token)
+        run = self._self_steps.run
+        if run is not None and error is not None:
+            run.failed(error)
+        elif run is not None:
+            run.completed()
+            if run.parent is None:
+                last.set(run)
+
+
+class TracedContext(_Context):
+    """The block of a ``contextlib.contextmanager``."""
+
+    def __enter__(self) -> Any:
+        attempt(self._self_entered)
+        try:
+            return self.__wrapped__.__enter__()
+        except BaseException as error:
+            attempt(self._self_left, error)
+            raise
+
+    def __exit__(self, *raised: Any) -> Any:
+        try:
+            handled = self.__wrapped__.__exit__(*raised)
+        except BaseException as error:
+            attempt(self._self_left, error)
+            raise
+        attempt(self._self_left, None if handled else raised[1])
+        return handled
+
+
+class TracedAsyncContext(_Context):
+    """The block of a ``contextlib.asynccontextmanager``."""
+
+    async def __aenter__(self) -> Any:
+        attempt(self._self_entered)
+        try:
+            return await self.__wrapped__.__aenter__()
+        except BaseException as error:
+            attempt(self._self_left, error)
+            raise
+
+    async def __aexit__(self, *raised: Any) -> Any:
+        try:
+            handled = await self.__wrapped__.__aexit__(*raised)
+        except BaseException as error:
+            attempt(self._self_left, error)
+            raise
+        attempt(self._self_left, None if handled else raised[1])
+        return handled
