@@ -45,7 +45,8 @@ class Span:
         self.end: int = raw.end_time_unix_nano
         self.status = {"code": raw.status.code, "message": raw.status.message} if raw.status.code else {}
         self.is_error = raw.status.code == 2
-        self.kind = self.attributes["gen_ai.operation.name"]
+        is_call = "arc_eval.http.url" in self.attributes
+        self.kind = "model call" if is_call else self.attributes["gen_ai.operation.name"]
         self.revision: int = self.attributes["arc_eval.revision"]
         self.events = [{"name": event.name, **_plain(event.attributes)} for event in raw.events]
 
@@ -125,7 +126,7 @@ class Sink:
 
     @property
     def calls(self) -> list[Span]:
-        return self.of_kind("chat")
+        return self.of_kind("model call")
 
     @property
     def tools(self) -> list[Span]:

@@ -91,15 +91,10 @@ class Carried:
 
 def _packed(carried: Carried) -> bytes:
     run = carried.run
-    assert run is not None
-    facts = (
-        run.trace.trace_id,
-        carried.span_id,
-        run.trace.next_sequence(),
-        run.settings,
-        run.transport,
-    )
-    return pickle.dumps(facts)
+    if run is None:
+        raise ValueError("no run to carry")
+    sequence = run.trace.next_sequence()
+    return pickle.dumps((run.trace.trace_id, carried.span_id, sequence, run.settings, run.transport))
 
 
 def _arrived(packed: bytes | None) -> Carried:

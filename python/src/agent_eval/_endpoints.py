@@ -27,7 +27,7 @@ _ENDS: dict[str, tuple[bytes, ...]] = {
 _COHERE = frozenset(("/chat", "/embed", "/rerank"))
 # Methods of Gemini and Vertex AI, after the model's name.
 _VERBS = frozenset(
-    "generateContent streamGenerateContent embedContent batchEmbedContents rawPredict streamRawPredict".split()
+    ["generateContent", "streamGenerateContent", "embedContent", "batchEmbedContents", "rawPredict", "streamRawPredict"]
 )
 _BEDROCK = re.compile(r"/model/[^/]+/(converse|converse-stream|invoke|invoke-with-response-stream)$")
 _CONVERSATION = re.compile(r"/v1/conversations/[^/]+$")

@@ -18,7 +18,7 @@ import wrapt
 
 from ._guard import attempt, warn_once
 from ._run import Run, current, leave
-from ._steps import Recorder, Steps, stand_in_of
+from ._steps import Recorder, Steps, stand_in_of, stand_in_of_result
 
 _NAMES = (
     "run arun run_sync run_async run_stream invoke ainvoke stream astream kickoff kickoff_async akickoff "
@@ -29,6 +29,7 @@ ENTRY_POINTS = frozenset(_NAMES.split())
 # The proxy without `__iter__`, where wrapt has one: an object that cannot be iterated must not look as if it could.
 _Proxy: Any = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
 _Function: Any = wrapt.FunctionWrapper
+_BoundFunction: Any = wrapt.BoundFunctionWrapper
 
 
 def wrap(target: Any, recorder: Recorder, name: str, methods: frozenset[str]) -> Any:
@@ -54,8 +55,17 @@ def wrap(target: Any, recorder: Recorder, name: str, methods: frozenset[str]) ->
     return make(target, recorder, name, methods)
 
 
+class _TracedMethod(_BoundFunction):  # type: ignore[misc]
+    """A traced method of an object or class."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+
 class TracedFunction(_Function):  # type: ignore[misc]
     """A function, method or other plain callable whose calls are runs."""
+
+    __bound_function_wrapper__ = _TracedMethod
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
@@ -91,7 +101,7 @@ class TracedObject(_Proxy):  # type: ignore[misc]
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__wrapped__, name)
         if name in self._self_methods and callable(value):
-            traced = attempt(wrapt.FunctionWrapper, value, _Call(self._self_recorder, self._self_name))
+            traced = attempt(TracedFunction, value, _Call(self._self_recorder, self._self_name))
             return value if traced is None else traced
         return value
 
@@ -111,8 +121,10 @@ class TracedObject(_Proxy):  # type: ignore[misc]
         return type(self)(target, self._self_recorder, self._self_name, self._self_methods)
 
 
-def _object_call(self: Any, *args: Any, **kwargs: Any) -> Any:
-    return _Call(self._self_recorder, self._self_name)(self.__wrapped__, None, args, kwargs)
+def _object_call(self: Any) -> Any:
+    """Returns the traced ``__call__`` of an object: looked at, it is of the kind that the object's is."""
+    traced = attempt(TracedFunction, self.__wrapped__.__call__, _Call(self._self_recorder, self._self_name))
+    return self.__wrapped__.__call__ if traced is None else traced
 
 
 def _forward(name: str) -> Callable[..., Any]:
@@ -140,7 +152,7 @@ def _object_type(kind: type) -> type[TracedObject]:
         elif not hasattr(_Proxy, name):
             methods[name] = _forward(name)
     if _method_of(kind, "__call__") is not None:
-        methods["__call__"] = _object_call
+        methods["__call__"] = property(_object_call)
     return type("TracedObject", (TracedObject,), methods)
 
 
@@ -150,8 +162,8 @@ def _with_traced_methods(kind: type, recorder: Recorder, name: str, methods: fro
         names.append("__call__")
     for method in names:
         found = inspect.getattr_static(kind, method)
-        if inspect.isfunction(found):
-            setattr(kind, method, wrapt.FunctionWrapper(found, _Call(recorder, name, by_instance=True)))
+        if inspect.isfunction(found) or isinstance(found, (classmethod, staticmethod)):
+            setattr(kind, method, TracedFunction(found, _Call(recorder, name, by_instance=True)))
     if not names:
         warn_once(f"nothing to trace {name}", "arc-eval: class %s is not traced: it has no method to trace", name)
     return kind
@@ -175,7 +187,7 @@ class _Call:
         self.by_instance = by_instance
 
     def __call__(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        owner = id(instance) if self.by_instance else None
+        owner = id(instance) if self.by_instance and instance is not None else None
         begin = functools.partial(self.recorder.begin, self.name, args, kwargs, owner)
         if _starts_later(wrapped):
             # Nothing of the host runs before the first step: neither does the run.
@@ -198,14 +210,13 @@ class _Call:
 
     def _settle(self, run: Run, result: Any) -> Any:
         """Ends the run, now or when what was returned is over; returns its stand-in if there is one."""
-        stand_in = stand_in_of(result, Steps(self.recorder, None, run))
-        if stand_in is not None:
-            return stand_in
         if _is_future(result):
             result.add_done_callback(functools.partial(attempt, _future_done, self.recorder, run))
-        else:
+            return None
+        stand_in = stand_in_of_result(result, Steps(self.recorder, None, run))
+        if stand_in is None:
             self.recorder.returned(run, result)
-        return None
+        return stand_in
 
 
 def _starts_later(wrapped: Any) -> bool:

@@ -74,7 +74,7 @@ def _respond(call: ModelCall, response: Any) -> None:
     call.opened(response.status, response.headers)
     kind, weak = type(response), weakref.ref(response)
     before = sys.exc_info()[1]  # what the host is handling while it asks
-    expected, seen = response.length_remaining, 0
+    expected, seen, is_measuring = response.length_remaining, 0, False
 
     def is_read() -> bool:
         original = getattr(weak(), "_original_response", None)
@@ -99,10 +99,24 @@ def _respond(call: ModelCall, response: Any) -> None:
         return kind.release_conn(weak())
 
     def close() -> Any:
-        attempt(call.over, is_read())
+        if not is_measuring:
+            attempt(call.over, is_read())
         return kind.close(weak())
 
+    def update_chunk_length() -> Any:
+        # A body that ends too early is closed in here before that is said.
+        nonlocal is_measuring
+        is_measuring = True
+        try:
+            return kind._update_chunk_length(weak())
+        except BaseException as error:
+            attempt(call.over, False, error)
+            raise
+        finally:
+            is_measuring = False
+
     response._fp_read, response._handle_chunk = take("_fp_read"), take("_handle_chunk")
+    response._update_chunk_length = update_chunk_length
     response.release_conn, response.close = release_conn, close
     weakref.finalize(response, attempt, call.over, False).atexit = False
 
