@@ -206,7 +206,7 @@ def client(tmp_path_factory):
 
 
 def test_the_host_program_itself_is_as_expected(client, sink):
-    assert host(client, ArcTracer(endpoint=sink.url)) == EXPECTED
+    assert host(client, ArcTracer()) == EXPECTED
     assert len(sink.runs) == 7
     assert _guard.failures == 0
 
@@ -217,7 +217,7 @@ def test_the_outermost_layer_names_only_functions_there_are():
 
 @pytest.mark.parametrize("label", sorted(set(FUNCTIONS) - OUTERMOST))
 def test_the_host_does_not_notice_that_an_internal_function_fails(label, client, sink, monkeypatch):
-    tracer = ArcTracer(endpoint=sink.url)
+    tracer = ArcTracer()
     owner, name = FUNCTIONS[label]
 
     def broken(*args, **kwargs):
@@ -232,7 +232,7 @@ def test_a_broken_logging_set_up_does_not_reach_the_host(client, sink, monkeypat
     def broken(*args, **kwargs):
         raise RuntimeError("no log")
 
-    monkeypatch.setattr(_guard.logger, "warning", broken)
-    monkeypatch.setattr(_guard.logger, "debug", broken)
+    monkeypatch.setattr(_guard.logger(), "warning", broken)
+    monkeypatch.setattr(_guard.logger(), "debug", broken)
     monkeypatch.setattr(ArcTracer, "begin", broken)
-    assert host(client, ArcTracer(endpoint=sink.url)) == EXPECTED
+    assert host(client, ArcTracer()) == EXPECTED

@@ -6,14 +6,14 @@ first one is logged in one line, all of them are counted.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import logging
 
 T = TypeVar("T")
-
-logger = logging.getLogger("agent_eval")
 
 _said: set[str] = set()
 _said_lock = threading.RLock()
@@ -29,13 +29,20 @@ def attempt(action: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
         return None
 
 
+def logger() -> logging.Logger:
+    """Returns the package's logger. Most programs never need it: its module is imported here."""
+    import logging
+
+    return logging.getLogger("agent_eval")
+
+
 def warn_once(key: str, message: str, *args: object) -> None:
     """Logs a warning the first time ``key`` is met in this process."""
     with _said_lock:
         if key in _said:
             return
         _said.add(key)
-    logger.warning(message, *args)
+    logger().warning(message, *args)
 
 
 def note(error: Exception) -> None:
@@ -49,6 +56,6 @@ def note(error: Exception) -> None:
             "arc-eval: an internal error (%s) keeps a part of this run from being recorded; the program goes on",
             type(error).__name__,
         )
-        logger.debug("arc-eval: internal error", exc_info=error)
+        logger().debug("arc-eval: internal error", exc_info=error)
     except Exception:
         return

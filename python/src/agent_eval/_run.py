@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ._framework import version_of_framework
 from ._guard import attempt
@@ -23,8 +22,7 @@ from .transport import Transport
 CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a tracer says about every run of its agent."""
 
     domain: str | None = None
@@ -34,7 +32,7 @@ class Settings:
     session: str | None = None
     user: str | None = None
     capture_content: bool = True
-    resource: Mapping[str, str] = field(default_factory=dict)
+    resource: Mapping[str, str] = {}  # nobody writes to it
 
 
 class Trace:

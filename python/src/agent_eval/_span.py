@@ -6,7 +6,6 @@ later; no method of a host object is called for it (no ``repr``, no ``str``), be
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from types import TracebackType
@@ -58,6 +57,8 @@ class SpanDict(_Ids, total=False):
 
 def plain(value: object) -> Any:
     """Returns a value of the host as JSON data, cut to the limits above. Runs no code of the host."""
+    import json
+
     return json.loads(json_text(value))
 
 

@@ -14,20 +14,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import _carry, _clients, _frameworks
 from ._framework import framework_of
-from ._frameworks import _words
 from ._guard import attempt, warn_once
 from ._run import Run, Settings, belongs_to, current, last
 from ._span import payload_text
-from ._wrap import ENTRY_POINTS, wrap
 from .transport import Capture, NoTransport, Redact, Transport, program, shared_transport
+
+if TYPE_CHECKING:
+    from ._blocks import StepBlock
 
 __all__ = ["ArcTracer", "trace_agent"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 SOURCES = ("human", "check", "host_declared", "judge")
 
@@ -36,8 +37,13 @@ class ArcTracer:
     """Records the runs of one agent.
 
     ``domain`` is what the agent is about (``"finance"``); ``"auto"`` leaves it to the server. ``agent`` defaults to
-    the name of what is traced. With ``capture_content=False`` no prompt, answer, argument, result or error message
-    leaves the process.
+    the name of what is traced.
+
+    With ``capture_content=False`` no prompt, answer, argument, result or error message is written anywhere; with
+    ``"hashed"`` a hash stands for each. ``redact`` is a function that returns a text as it may be written, or a list of
+    ``"email"``, ``"phone"``, ``"card"``, ``"key"``, ``"iban"``, ``"ip"``. ``sample`` is the share of the runs that is
+    recorded; the others are counted. Records go into the spool of this computer, and from this process to
+    ``endpoint`` (or ``ARC_EVAL_ENDPOINT``) if there is one.
     """
 
     def __init__(
@@ -76,9 +82,7 @@ class ArcTracer:
         ``agent`` is a function, a callable, an object with methods such as ``run``, ``invoke`` or ``kickoff``, or a
         class of such objects; ``methods`` names further ones. Also a decorator.
         """
-        attempt(_clients.install)
-        attempt(_carry.install)
-        attempt(_frameworks.install)
+        attempt(_watch)
         traced: T | None = attempt(self._wrapped, agent, frozenset(methods))
         return agent if traced is None else traced
 
@@ -97,6 +101,37 @@ class ArcTracer:
         to check the answer and to :meth:`record_outcome`.
         """
         return RunBlock(self, task, trial, session, user, step_limit)
+
+    def span(self, name: str | None = None, **attributes: Any) -> StepBlock:
+        """Returns a ``with`` block that is one step of the run under way; also a decorator.
+
+        Attributes are named with ``__`` for dots. The block takes further ones with ``set`` and what it came to with
+        ``result``.
+        """
+        from ._blocks import StepBlock
+
+        return StepBlock(name, "step", _dotted(attributes))
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+
+    @overload
+    def tool(
+        self, name: str | None = ..., /, *, arguments: Any = ..., call_id: str | None = ..., **attributes: Any
+    ) -> StepBlock: ...
+
+    def tool(self, name: Any = None, /, *, call_id: str | None = None, **attributes: Any) -> Any:
+        """Returns a ``with`` block that is one tool call; as a decorator, each call of the function is one.
+
+        ``call_id`` is the id that the model gave the call: with it the call is known to be the same one that the
+        conversation shows. The source file and line of a decorated function are recorded.
+        """
+        from ._blocks import StepBlock
+
+        arguments = {"arguments": attributes.pop("arguments")} if "arguments" in attributes else {}
+        if callable(name):
+            return StepBlock(None, "execute_tool", {})(name)
+        return StepBlock(name, "execute_tool", _dotted(attributes), call_id=call_id, **arguments)
 
     def record_outcome(
         self,
@@ -148,19 +183,26 @@ class ArcTracer:
     def keep(self, run: Run, output: Any) -> None:
         """Takes what a run has put out."""
         if self._settings.capture_content:
+            from ._frameworks import _words
+
             run.set(arc_eval__output=payload_text(_words.answer(output)))
 
     def _wrapped(self, agent: Any, methods: frozenset[str]) -> Any:
+        from . import _frameworks
+        from ._wrap import ENTRY_POINTS, wrap
+
         name = _name_of(agent)
         tracer = self
         framework = self._settings.framework or framework_of(agent)
         if framework != self._settings.framework:
             tracer = self._with(framework=framework)
+        if _frameworks.adopt(agent, tracer, self._settings.agent or name):
+            return agent
         return wrap(agent, tracer, name, ENTRY_POINTS | methods)
 
     def _with(self, **changes: Any) -> ArcTracer:
         changed = object.__new__(ArcTracer)
-        changed._settings = Settings(**{**vars(self._settings), **changes})
+        changed._settings = self._settings._replace(**changes)
         changed._transport = self._transport
         return changed
 
@@ -235,9 +277,7 @@ class RunBlock:
         self.__exit__(kind, error, trace)
 
     def _enter(self) -> None:
-        _clients.install()
-        _carry.install()
-        _frameworks.install()
+        attempt(_watch)
         settings = self._tracer._settings
         run = Run(settings, self._tracer._transport, settings.agent or program(), belongs_to())
         run.held = run.adoptable = True
@@ -276,7 +316,22 @@ def trace_agent(agent: Any = None, domain: str = "auto", **options: Any) -> Any:
     return tracer.trace_agent(agent, methods=methods)
 
 
+def _watch() -> None:
+    """Watches what goes on in runs. Imported here, with the library that wraps: until an agent is traced nobody waits
+    for it."""
+    from . import _carry, _clients, _frameworks
+
+    for part in (_clients, _carry, _frameworks):
+        attempt(part.install)
+
+
+def _dotted(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name.replace("__", "."): value for name, value in attributes.items()}
+
+
 def _question(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    from ._frameworks import _words
+
     return payload_text(_words.asked(_input(args, kwargs)))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import pathlib
 import sys
 import threading
 from collections.abc import Callable
@@ -52,7 +51,7 @@ class SpoolTransport:
     ) -> None:
         self._options = (endpoint, capture_content, redact, sample)
         self._recorder = _core.Recorder(
-            os.fspath(home() / "spool"),
+            os.path.join(home(), "spool"),
             version=__version__,
             program=program(),
             endpoint=endpoint.rstrip("/") if endpoint else None,
@@ -104,18 +103,18 @@ class NoTransport:
         return False
 
 
-def home() -> pathlib.Path:
+def home() -> str:
     """Returns the folder of arc-eval's data, as the server finds it, too."""
     chosen = os.environ.get("ARC_EVAL_HOME", "").strip()
     if chosen:
-        return pathlib.Path(chosen)
+        return chosen
     data = os.environ.get("XDG_DATA_HOME", "").strip()
-    return pathlib.Path(data if os.path.isabs(data) else os.path.expanduser("~/.local/share")) / "arc-eval"
+    return os.path.join(data if os.path.isabs(data) else os.path.expanduser("~/.local/share"), "arc-eval")
 
 
 def program() -> str:
     """Returns the name of the running program."""
-    return pathlib.PurePath(sys.argv[0] if sys.argv else "").stem or "python"
+    return os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0] or "python"
 
 
 def _limit() -> int | None:
