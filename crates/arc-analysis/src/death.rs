@@ -35,7 +35,9 @@ pub(crate) fn told(termination: Termination, death: &ProcessDeath) -> String {
         (Termination::Oom, _) => "its process was killed because memory ran out".to_owned(),
         (Termination::Exited, Some(code)) => format!("its process exited with code {code}"),
         (Termination::Exited, None) => "its process exited".to_owned(),
-        _ => "its process was killed".to_owned(),
+        _ if death.signal.is_some() => "its process was killed".to_owned(),
+        // A process that went without a word.
+        _ => "its process was killed or crashed".to_owned(),
     };
     // Writing to a string cannot fail.
     if let Some(signal) = death.signal {
@@ -148,7 +150,7 @@ mod tests {
     fn a_step_that_failed_earlier_was_not_cut_short() {
         check(
             "agent a end=killed @0s +3s !killed\n  tool flaky @0s +1s !timeout\n  tool slow @1s +2s !killed",
-            "its process was killed during the tool call slow, after flaky",
+            "its process was killed or crashed during the tool call slow, after flaky",
         );
     }
 

@@ -1,6 +1,7 @@
 //! Why the application could not do what was asked, named by what the caller can do about it.
 
 use arc_model::Diagnostic;
+use arc_spool::SpoolError;
 use arc_store::StoreError;
 
 /// A failed deed. "Not found" is not an error: look-ups return `Option`.
@@ -18,6 +19,9 @@ pub enum AppError {
     /// The store cannot answer, and asking again will not help.
     #[error("the store cannot answer")]
     Store(#[source] StoreError),
+    /// The spool cannot be read or its position not be noted; asking again later may help.
+    #[error("the spool is unavailable")]
+    Spool(#[source] SpoolError),
     /// The work was given up because the program is going down, or because of a defect in it.
     #[error("the work was not finished")]
     Interrupted(#[source] tokio::task::JoinError),
@@ -28,6 +32,12 @@ fn unreadable(diagnostics: &[Diagnostic]) -> String {
         [] => "the input is in no format this program knows".to_owned(),
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
+
+impl From<SpoolError> for AppError {
+    fn from(error: SpoolError) -> Self {
+        Self::Spool(error)
     }
 }
 

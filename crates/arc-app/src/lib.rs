@@ -37,7 +37,7 @@ pub use ingest::{Ingested, OtlpEncoding};
 pub use launched::{Launch, LaunchedRun};
 pub use live::Follow;
 pub use runs::RunDetail;
-pub use spool::{SpoolState, SpoolStatus};
+pub use spool::{SpoolSettings, SpoolState, SpoolStatus};
 pub use tasks::Tasks;
 
 // The words listings are asked for in are the port's; callers need not know the port for them.

@@ -96,6 +96,14 @@ impl App {
         settled.map(drop)
     }
 
+    /// Settles these traces now, as they stand.
+    pub(crate) async fn settle_traces(&self, due: Vec<Unsettled>) -> Result<(), AppError> {
+        for batch in self.without_broken(due).chunks(BATCH as usize) {
+            self.settle_batch(batch).await?;
+        }
+        Ok(())
+    }
+
     /// Analyses traces, a few at a time, and stores the runs in one transaction.
     async fn settle_batch(&self, due: &[Unsettled]) -> Result<usize, AppError> {
         let mut settled = Vec::with_capacity(due.len());

@@ -56,7 +56,9 @@ impl From<AppError> for Failure {
         let exit = match &error {
             AppError::Invalid(_) => Exit::Usage,
             AppError::Unreadable(_) => Exit::Unreadable,
-            AppError::Unavailable(_) | AppError::Store(_) | AppError::Interrupted(_) => Exit::Internal,
+            AppError::Unavailable(_) | AppError::Store(_) | AppError::Spool(_) | AppError::Interrupted(_) => {
+                Exit::Internal
+            }
         };
         Self { exit, error: error.into() }
     }

@@ -59,8 +59,10 @@ pub enum CaptureKind {
 pub struct CaptureRuns {
     /// Runs it started.
     pub started: u64,
-    /// Of these, runs that are stored.
+    /// Of these, runs that ended and are stored.
     pub stored: u64,
+    /// Of those stored, runs that ended only because their process died.
+    pub cut_short: u64,
     /// Of these, runs that could not be read or were refused.
     pub rejected: u64,
     /// Of these, runs it could not even write down, because the disk or its share of it was full.
@@ -80,8 +82,8 @@ pub struct CaptureCounts {
     pub records_dropped: u64,
     /// Their size.
     pub bytes_dropped: u64,
-    /// Bytes of the spool that were damaged and skipped.
-    pub bytes_damaged: u64,
+    /// Records that were written and are damaged: at least so many.
+    pub records_damaged: u64,
     /// What was rejected, and why.
     pub rejected: Vec<Rejected>,
 }
@@ -132,7 +134,7 @@ impl Capture {
         let counts = &self.counts;
         let runs = self.runs.is_some_and(|runs| runs.rejected > 0 || runs.dropped > 0)
             || (self.is_ended && self.runs.is_some_and(|runs| runs.in_flight() > 0));
-        runs || counts.records_dropped > 0 || counts.bytes_damaged > 0 || !counts.rejected.is_empty()
+        runs || counts.records_dropped > 0 || counts.records_damaged > 0 || !counts.rejected.is_empty()
     }
 
     /// Adds the counts of another source, or more of this one.
@@ -148,7 +150,7 @@ impl Capture {
 }
 
 impl CaptureRuns {
-    /// Returns runs of which nothing is known yet: they are on their way, or lost.
+    /// Returns runs that began and of whose end nothing is stored: they go on, are on their way, or lost.
     pub const fn in_flight(self) -> u64 {
         self.started.saturating_sub(self.stored).saturating_sub(self.rejected).saturating_sub(self.dropped)
     }
@@ -157,6 +159,7 @@ impl CaptureRuns {
     pub const fn add(&mut self, other: Self) {
         self.started = self.started.saturating_add(other.started);
         self.stored = self.stored.saturating_add(other.stored);
+        self.cut_short = self.cut_short.saturating_add(other.cut_short);
         self.rejected = self.rejected.saturating_add(other.rejected);
         self.dropped = self.dropped.saturating_add(other.dropped);
     }
@@ -190,7 +193,7 @@ impl CaptureCounts {
         self.records_written = self.records_written.saturating_add(other.records_written);
         self.records_dropped = self.records_dropped.saturating_add(other.records_dropped);
         self.bytes_dropped = self.bytes_dropped.saturating_add(other.bytes_dropped);
-        self.bytes_damaged = self.bytes_damaged.saturating_add(other.bytes_damaged);
+        self.records_damaged = self.records_damaged.saturating_add(other.records_damaged);
         for rejected in &other.rejected {
             self.reject(rejected.what, &rejected.why, rejected.count);
         }
@@ -223,7 +226,7 @@ mod tests {
             |capture| capture.runs.as_mut().unwrap().dropped = 1,
             |capture| capture.runs.as_mut().unwrap().rejected = 1,
             |capture| capture.counts.records_dropped = 1,
-            |capture| capture.counts.bytes_damaged = 1,
+            |capture| capture.counts.records_damaged = 1,
             |capture| capture.counts.reject(RejectedUnit::Request, "it cannot be read", 1),
         ];
         for gap in gaps {

@@ -110,7 +110,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::Invalid(detail) => Self::invalid(detail),
             AppError::Unreadable(_) => Self::invalid(error.to_string()),
-            AppError::Unavailable(_) | AppError::Interrupted(_) => {
+            AppError::Unavailable(_) | AppError::Spool(_) | AppError::Interrupted(_) => {
                 tracing::warn!(cause = chain(&error), "a request was turned away: {error}");
                 let detail = "the store cannot take the request at the moment; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)

@@ -300,10 +300,10 @@ export interface components {
             bytes_dropped: number;
             /**
              * Format: int64
-             * @description Bytes of the spool that were damaged and skipped.
+             * @description Records that were written and are damaged: at least so many.
              * @default 0
              */
-            bytes_damaged: number;
+            records_damaged: number;
             /**
              * @description What was rejected, and why.
              * @default []
@@ -337,9 +337,14 @@ export interface components {
             started: number;
             /**
              * Format: int64
-             * @description Of these, runs that are stored.
+             * @description Of these, runs that ended and are stored.
              */
             stored: number;
+            /**
+             * Format: int64
+             * @description Of those stored, runs that ended only because their process died.
+             */
+            cut_short: number;
             /**
              * Format: int64
              * @description Of these, runs that could not be read or were refused.
@@ -355,8 +360,8 @@ export interface components {
         CaptureSource: components["schemas"]["Capture"] & {
             /**
              * Format: int64
-             * @description Runs of which nothing is known yet: on their way, or lost where the process is gone; `null` for
-             *     a source that does not say how many it started.
+             * @description Runs of whose end nothing is stored: they go on, are on their way, or are lost where the process is
+             *     gone; `null` for a source that does not say how many it started.
              */
             runs_in_flight: number | null;
             /** @description Whether something is known to be missing. */
@@ -368,7 +373,7 @@ export interface components {
             runs: components["schemas"]["CaptureRuns"];
             /**
              * Format: int64
-             * @description Runs of which nothing is known yet: on their way, or lost where their process is gone.
+             * @description Runs of whose end nothing is stored: they go on, are on their way, or are lost where their process is gone.
              */
             runs_in_flight: number;
             /** @description The rest. */
@@ -1206,9 +1211,9 @@ export interface components {
             why: string | null;
             /**
              * Format: int64
-             * @description Files in the spool.
+             * @description Processes that have files in the spool.
              */
-            files: number;
+            processes: number;
             /**
              * Format: int64
              * @description Their size.

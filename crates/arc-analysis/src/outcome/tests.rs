@@ -139,7 +139,7 @@ fn a_timeout_and_a_killed_process_are_failures() {
         "agent a end=killed",
         &expect![[r#"
         Failed by Some(ProcessDeath), Killed
-        Failed ProcessDeath 1 its process was killed
+        Failed ProcessDeath 1 its process was killed or crashed
     "#]],
     );
 }

@@ -5,6 +5,7 @@
 mod import;
 mod live;
 mod settle;
+mod spool;
 
 use std::{
     sync::{

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
+use arc_app::SpoolSettings;
 use arc_server::ServerConfig;
 use tokio::{net::TcpListener, signal::unix};
 
@@ -27,9 +28,19 @@ pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failur
     let app = open(config, &config.store).await?;
     output::data(&format!("listening on http://{address}\n"))?;
     output::talk(&format!("runs are stored in {}; stop with Ctrl-C", config.store));
+    // Without a data directory no agent on this machine has a place to write to either.
+    if let Ok(dir) = config.spool() {
+        app.read_spool(SpoolSettings { dir, own_endpoints: own_endpoints(address) });
+    }
     arc_server::serve(listener, app, ServerConfig::default(), stop).await.context("serve")?;
     output::talk("stopped");
     Ok(())
+}
+
+/// Returns the ways to write the address of this server.
+fn own_endpoints(address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    vec![format!("http://{address}"), format!("http://localhost:{port}")]
 }
 
 /// Returns the address a host names, unless other machines could reach it.

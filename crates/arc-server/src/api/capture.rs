@@ -31,7 +31,7 @@ pub(crate) struct CaptureLedger {
 pub(crate) struct CaptureTotal {
     /// Runs, of the sources that say how many they started.
     runs: CaptureRuns,
-    /// Runs of which nothing is known yet: on their way, or lost where their process is gone.
+    /// Runs of whose end nothing is stored: they go on, are on their way, or are lost where their process is gone.
     runs_in_flight: u64,
     /// The rest.
     counts: CaptureCounts,
@@ -43,8 +43,8 @@ pub(crate) struct CaptureSource {
     /// The source and its counts.
     #[serde(flatten)]
     capture: Capture,
-    /// Runs of which nothing is known yet: on their way, or lost where the process is gone; `null` for
-    /// a source that does not say how many it started.
+    /// Runs of whose end nothing is stored: they go on, are on their way, or are lost where the process is
+    /// gone; `null` for a source that does not say how many it started.
     #[schema(required = true)]
     runs_in_flight: Option<u64>,
     /// Whether something is known to be missing.
@@ -61,8 +61,8 @@ pub(crate) struct Spool {
     /// Why it waits; `null` while it reads.
     #[schema(required = true)]
     why: Option<String>,
-    /// Files in the spool.
-    files: u64,
+    /// Processes that have files in the spool.
+    processes: u64,
     /// Their size.
     bytes: u64,
 }
@@ -86,12 +86,12 @@ impl Spool {
 
 impl From<SpoolStatus> for Spool {
     fn from(status: SpoolStatus) -> Self {
-        let SpoolStatus { state, since, why, files, bytes } = status;
+        let SpoolStatus { state, since, why, processes, bytes } = status;
         let state = match state {
             SpoolState::Reading => SpoolReader::Reading,
             SpoolState::Waiting => SpoolReader::Waiting,
         };
-        Self { state, since, why, files, bytes }
+        Self { state, since, why, processes, bytes }
     }
 }
 
