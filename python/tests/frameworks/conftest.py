@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from conftest import REPOSITORY, binary
 
 from .environments import interpreter, is_current
@@ -30,10 +31,26 @@ QUIET = {
     "CREWAI_DISABLE_TELEMETRY": "true",
     "CREWAI_TRACING_ENABLED": "false",
     "DO_NOT_TRACK": "1",
+    # Whatever tries nevertheless gets nowhere.
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "NO_PROXY": "127.0.0.1,localhost",
     "LANGCHAIN_TRACING_V2": "false",
     "LANGSMITH_TRACING": "false",
     "OTEL_SDK_DISABLED": "true",
 }
+# An agent asks for a tool and answers.
+UMBRELLA = """
+[[reply]]
+match = { last_role = "user" }
+tool_calls = [{ name = "get_weather", arguments = { city = "Oslo" } }]
+usage = { input = 1200, output = 18, cached = 1024 }
+
+[[reply]]
+match = { last_role = "tool" }
+text = "Take an umbrella."
+usage = { input = 1300, output = 6, cached = 1152 }
+"""
 
 
 @dataclass
@@ -60,9 +77,8 @@ class Span:
     @property
     def error(self) -> str | None:
         """The message of the error, `None` when it is none."""
-        status = self.raw.get("status")
-        error = status.get("error") if isinstance(status, dict) else None
-        return (error.get("message") or "") if error is not None else None
+        status = self.raw["status"]
+        return status["message"] if status["code"] == "error" else None
 
     @property
     def arguments(self) -> Any:
@@ -166,6 +182,8 @@ class Lab:
             "OPENAI_API_BASE": f"{models}/v1",
             "ANTHROPIC_API_KEY": "none",
             "ANTHROPIC_BASE_URL": models,
+            "GOOGLE_API_KEY": "none",
+            "GOOGLE_GEMINI_BASE_URL": models,
             **environment,
         }
         command = [str(interpreter(self.name)), str(file)]

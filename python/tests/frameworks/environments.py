@@ -1,10 +1,10 @@
 """Builds a virtual environment per framework, in `.venv-frameworks/<name>`; also the way to lock newer releases.
 
     environments.py [NAME…]            build what is missing or out of date
-    environments.py --relock [NAME…]   lock `requirements/<name>.txt` to the current releases of `requirements/<name>.in`
+    environments.py --relock [NAME…]   lock `requirements/<name>.txt` to the current releases of `<name>.in`
 
-An environment is rebuilt when its requirements change. The package under test is not installed but on the path, with
-what it needs, so that an environment never holds an old version of it. Uses `uv`, which it installs where it is missing.
+An environment is rebuilt when its requirements change. The package under test is not installed but on the path, so that
+an environment never holds an old version of it. Uses `uv`, which it installs where it is missing.
 """
 
 from __future__ import annotations

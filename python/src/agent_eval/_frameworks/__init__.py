@@ -14,14 +14,19 @@ import functools
 import importlib
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import wrapt
 
 from .._guard import attempt
 
+if TYPE_CHECKING:
+    from .._steps import Recorder
+
 # By the module whose import installs the hook: the file here. The module is the one that holds what the hook needs, so
 # that installing imports nothing of the framework that the host does not import itself.
 FRAMEWORKS: dict[str, str] = {
+    "agents.run": "_openai_agents",
     "agents.tracing": "_openai_agents",
     "autogen_agentchat.agents": "_autogen",
     "autogen_agentchat.teams": "_autogen",
@@ -35,6 +40,10 @@ FRAMEWORKS: dict[str, str] = {
     "opentelemetry.sdk.trace": "_opentelemetry",
     "pydantic_ai.toolsets": "_pydantic_ai",
     "smolagents.agents": "_smolagents",
+}
+# By the package of their class: the file that knows what runs objects which are not called themselves.
+ADOPTERS: dict[str, str] = {
+    "agents": "_openai_agents",
 }
 _installed = False
 
@@ -51,6 +60,15 @@ def install() -> None:
             attempt(_install, file, module)
         else:
             wrapt.register_post_import_hook(functools.partial(attempt, _install, file), name)
+
+
+def adopt(agent: object, recorder: Recorder, name: str) -> bool:
+    """Returns whether the runs of an object are recorded where its framework makes them, and it stays itself."""
+    kind = agent if isinstance(agent, type) else type(agent)
+    file = ADOPTERS.get(kind.__module__.partition(".")[0])
+    if file is None:
+        return False
+    return bool(importlib.import_module(f"{__name__}.{file}").adopt(agent, recorder, name))
 
 
 def _install(file: str, module: ModuleType) -> None:

@@ -8,23 +8,25 @@ it, or its end, undoes that.
 
 from __future__ import annotations
 
-import importlib.metadata
-
-
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
+from .._framework import version_of
 from .._guard import attempt
 from .._run import Run, Step, belongs_to, current, place, place_in
-from .._span import Event, Value, exception_event, exception_message, new_span_id, payload_text, type_name
-
-try:
-    from .._core import tool_span_id
-except ImportError:
-    from ._tool_span_id import tool_span_id
+from .._span import (
+    Event,
+    Value,
+    exception_event,
+    exception_message,
+    new_span_id,
+    payload_text,
+    tool_span_id,
+    type_name,
+)
 
 # The words of OpenTelemetry; the server takes any other for a step.
 OPERATIONS = {
@@ -38,28 +40,16 @@ MAX_OPEN = 10_000
 
 
 class Framework:
-    """A framework by its id in the server's catalogue, and the package whose version counts."""
+    """A framework by its id in the server's catalogue, and the packages whose version counts, the first there is."""
 
-    def __init__(self, name: str, package: str) -> None:
+    def __init__(self, name: str, *packages: str) -> None:
         self.name = name
-        self._package = package
-        self._version: str | None = None
-        self._asked = False
+        self._packages = packages
 
     @property
     def version(self) -> str | None:
         """The installed version; ``None`` when it cannot be told."""
-        if not self._asked:
-            self._version = attempt(_installed_version, self._package)
-            self._asked = True
-        return self._version
-
-
-def _installed_version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+        return version_of(*self._packages)
 
 
 class Node:
@@ -72,6 +62,11 @@ class Node:
         self.kind = kind
         self.within = within
         self._step = step  # without one the node is the run itself
+
+    @property
+    def is_over(self) -> bool:
+        """Returns whether it has ended."""
+        return self.run.ended if self._step is None else self._step.ended
 
     def enter(self) -> None:
         """Makes it the place of what follows in this context."""
@@ -119,7 +114,7 @@ def begin(
     *,
     framework: Framework | None = None,
     within: Node | None = None,
-    input: Any = None,  # noqa: A002
+    input: Any = None,
     call_id: str | None = None,
     source: object = None,
     attributes: dict[str, Value] | None = None,
@@ -160,9 +155,7 @@ def begin(
     parent = within._step if within is not None else None
     # Told by the framework, a node within the run itself is not within the current place.
     parent_id = parent.span_id if parent is not None else run.span_id if within is not None else None
-    step = run.begin_step(
-        title, "internal", found, parent_id=parent_id, span_id=span_id or new_span_id()
-    )
+    step = run.begin_step(title, "internal", found, parent_id=parent_id, span_id=span_id or new_span_id())
     if parent is not None:
         step.within = parent
     elif within is not None:
@@ -191,7 +184,7 @@ def stand_for_run(framework: Framework, kind: str = "agent") -> Node | None:
 
 def _is_outermost(run: Run, within: Node | None, framework: Framework) -> bool:
     """Returns whether the framework is still to be named in this run."""
-    if within is not None:
+    if within is not None and within._step is not None:
         return False
     with _lock:
         named = _declared.setdefault(run, set())

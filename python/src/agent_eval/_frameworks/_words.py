@@ -28,6 +28,17 @@ def _text_of(content: Any) -> Any:
     return "".join(texts) if texts else NOTHING
 
 
+def _final_output(result: Any) -> Any:
+    return result.final_output
+
+
+def _message(message: Any) -> Any:
+    content = message.content
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+
+
 def _output(holder: Any) -> Any:
     return holder.output
 
@@ -38,9 +49,11 @@ def _result_output(event: Any) -> Any:
 
 # By a class's package and name: what of its objects is the answer.
 ANSWERS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("agents", "RunResultBase"): _final_output,
     ("autogen_agentchat", "TaskResult"): _autogen_result,
     ("google.adk", "Event"): _adk_event,
     ("google.genai", "Content"): _text_of,
+    ("langchain_core", "AIMessage"): _message,
     ("pydantic_ai", "AgentRunResult"): _output,
     ("pydantic_ai", "AgentRunResultEvent"): _result_output,
     ("smolagents", "FinalAnswerStep"): _output,
@@ -58,6 +71,8 @@ def answer(value: Any) -> Any:
 
 def piece(item: Any) -> Any:
     """Returns what of a stream's item belongs to the answer; :data:`NOTHING` for a framework's other items."""
+    if isinstance(item, tuple) and len(item) == 2 and _package(type(item[0])) == "langchain_core":
+        item = item[0]  # a token of a graph, with where it is from
     found = _known(item)
     if found is not None:
         return found(item)
