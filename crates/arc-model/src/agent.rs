@@ -48,6 +48,9 @@ pub struct RunFacts {
     /// The framework the host or its instrumentation declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub framework: Option<String>,
+    /// That framework's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framework_version: Option<String>,
     /// The highest number of steps the run may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_limit: Option<u32>,
@@ -89,6 +92,7 @@ impl RunFacts {
         fill(&mut self.trial, other.trial.as_ref());
         fill(&mut self.domain, other.domain.as_ref());
         fill(&mut self.framework, other.framework.as_ref());
+        fill(&mut self.framework_version, other.framework_version.as_ref());
         fill(&mut self.step_limit, other.step_limit.as_ref());
         fill(&mut self.termination, other.termination.as_ref());
         fill(&mut self.exit_code, other.exit_code.as_ref());
@@ -104,6 +108,9 @@ impl RunFacts {
 pub struct Detection {
     /// The stable id of what was recognised; `None` is "unknown".
     pub id: Option<String>,
+    /// Its version, where one was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The share of the evidence's weight that speaks for it, in 0..=1; `None` when unknown.
     pub confidence: Option<f64>,
     /// What it was recognised by.

@@ -30,7 +30,7 @@ const LEAST_SHARE: f64 = 0.6;
 pub fn framework(trace: &Trace, catalog: &Catalog) -> Detection {
     let known = |name: &str| catalog.framework(name).map_or_else(|| name.to_owned(), |framework| framework.id.clone());
     if let Some(declared) = declared(trace, "framework", |facts| facts.framework.as_deref(), known) {
-        return declared;
+        return Detection { version: declared_version(trace), ..declared };
     }
     let mut signs = signs(trace, catalog.frameworks());
     lend_to_those_built_on_it(&mut signs, catalog);
@@ -48,6 +48,12 @@ pub fn framework(trace: &Trace, catalog: &Catalog) -> Detection {
         }
     }
     Detection::default()
+}
+
+/// Returns the version that the span which settles the question declares.
+fn declared_version(trace: &Trace) -> Option<String> {
+    let mut facts = trace.walk().map(|(_, span)| &span.facts);
+    facts.find(|facts| facts.framework.is_some())?.framework_version.clone()
 }
 
 fn weight(signs: &[Sign]) -> u32 {

@@ -23,7 +23,7 @@ fn declared(
     let mut spans = trace.walk();
     let (span, declared) = spans.find_map(|(_, span)| Some((span.span_id, fact(&span.facts)?)))?;
     let evidence = vec![Evidence::new(span, Field::Attribute(name.to_owned()), declared)];
-    Some(Detection { id: Some(id(declared)), confidence: Some(1.0), evidence })
+    Some(Detection { id: Some(id(declared)), version: None, confidence: Some(1.0), evidence })
 }
 
 /// A sign of a candidate, seen at a span.
@@ -43,5 +43,5 @@ fn settled(id: &str, weight: u32, total: u32, mut signs: Vec<Sign>) -> Detection
     signs.truncate(MOST_CITED);
     let evidence = signs.into_iter().map(|sign| Evidence::new(sign.span, sign.field, &sign.excerpt)).collect();
     let confidence = (total > 0).then(|| f64::from(weight) / f64::from(total));
-    Detection { id: Some(id.to_owned()), confidence, evidence }
+    Detection { id: Some(id.to_owned()), version: None, confidence, evidence }
 }

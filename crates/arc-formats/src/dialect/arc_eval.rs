@@ -46,6 +46,7 @@ fn facts(attributes: Reader<'_>, span: &RawSpan, reading: &mut Reading) -> Found
     let mut found = Found::kept(RunFacts::default());
     found.value.domain = found.keep(attributes.name(&["arc_eval.domain"]));
     found.value.framework = found.keep(attributes.name(&["arc_eval.framework"]));
+    found.value.framework_version = found.keep(attributes.name(&["arc_eval.framework.version"]));
     found.value.task = found.keep(attributes.name(&["arc_eval.task"])).map(TaskId::new);
     let small = |value: &Json| u32::try_from(count(value)?).ok();
     found.value.trial = found.keep(attributes.first(&["arc_eval.trial"], small));

@@ -227,6 +227,7 @@ impl Generator {
             trial: self.maybe(Self::small),
             domain: self.maybe(Self::text),
             framework: self.maybe(Self::text),
+            framework_version: self.maybe(Self::text),
             step_limit: self.maybe(Self::small),
             termination: self.maybe(Self::termination),
             exit_code: self.maybe(Self::small),
@@ -395,6 +396,11 @@ impl Generator {
 
     fn detection(&mut self) -> Detection {
         let evidence = self.some(1, |this| Evidence::new(this.span_id(), Field::Scope, &this.text()));
-        Detection { id: self.maybe(Self::text), confidence: self.maybe(Self::float), evidence }
+        Detection {
+            id: self.maybe(Self::text),
+            version: self.maybe(Self::text),
+            confidence: self.maybe(Self::float),
+            evidence,
+        }
     }
 }
