@@ -165,16 +165,16 @@ impl Drain {
         self.is_outstanding &= batch.position != self.cursor;
         self.note.last_steps = self.state.last_steps();
         self.note.ended_later = self.state.ended_later();
-        // On a full disk the note may not be writable; going on is what makes room.
-        let noted = self.sidecar.write(&self.note);
+        // On a full disk the note may not be writable, and going on is what makes room. Whoever drains next then delivers again
+        // what it does not know to be delivered, which changes nothing.
+        let is_noted = self.sidecar.write(&self.note).is_ok();
         if self.note.is_finished {
             self.delete_all()?;
             // Only the account is left. What cannot be made smaller stays as it is.
             let _ = self.sidecar.shrink(&self.note);
             return Ok(());
         }
-        noted.map_err(SpoolError::on("note the progress on", self.dir.join(self.process.as_str())))?;
-        self.delete_delivered()
+        self.delete_delivered(is_noted)
     }
 
     /// Notes why the rest cannot be delivered now, for the account; the next commit forgets it.
@@ -185,7 +185,7 @@ impl Drain {
         }
         self.note.ledger.waiting = Some(why);
         let path = self.dir.join(self.process.as_str());
-        self.sidecar.write(&self.note).map_err(SpoolError::on("note the progress on", path))
+        self.sidecar.write(&self.note).map_err(SpoolError::on("write the account of", path))
     }
 
     /// Returns whether the process is dead and everything of it was delivered and deleted.
@@ -345,9 +345,9 @@ impl Drain {
     }
 
     /// Deletes the files before the committed place that no open span has a part in.
-    fn delete_delivered(&mut self) -> Result<(), SpoolError> {
-        // More than the note has room for: then files go only with the ones before them.
-        let keeps_order = self.state.count_ended_later() > ENDED_LATER;
+    fn delete_delivered(&mut self, is_noted: bool) -> Result<(), SpoolError> {
+        // What only the note could say is not there: then files go only with the ones before them.
+        let keeps_order = !is_noted || self.state.count_ended_later() > ENDED_LATER;
         let done: Vec<u32> = self.files.range(..self.note.generation).map(|(generation, _)| *generation).collect();
         for generation in done {
             if !self.state.is_needed(generation) {
