@@ -118,10 +118,11 @@ def test_a_connection_that_breaks_is_an_error_of_the_call_and_the_host_s(name, m
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_answer_that_cannot_be_read_is_an_error_of_the_call(stream, models, server):
+def test_an_answer_that_is_broken_is_read_as_far_as_it_goes(stream, models, server):
     run = server.trace(lambda q: with_openai(models, q, stream=stream), "malformed")
     assert isinstance(server.result, Exception)
-    assert run.call["status"]["code"] == "error"
+    assert run.call["attributes"]["arc_eval.stream_closed_early"] is True
+    assert ENDLESS.startswith(run.call["messages_out"][0]["parts"][0]["text"])
 
 
 def test_an_error_in_the_middle_of_a_stream_is_the_call_s(models, server):
@@ -222,6 +223,25 @@ print(block.trace_id)
     run = server.run(done.stdout.strip())
     assert run.call["attributes"]["arc_eval.stream_closed_early"] is True
     assert ENDLESS.startswith(run.call["messages_out"][0]["parts"][0]["text"])
+
+
+def test_without_content_only_facts_leave_the_process(models, server):
+    def agent(question):
+        tools = [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]
+        with openai.OpenAI(base_url=f"{models}/v1", api_key="x") as client:
+            message = client.chat.completions.create(**asked(question, tools=tools)).choices[0].message
+            messages = [message.model_dump(exclude_none=True)]
+            messages.append({"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "rain"})
+            client.chat.completions.create(model="m", messages=messages)
+        raise LookupError(f"about {question}")
+
+    run = server.trace(agent, "the weather in private", capture_content=False)
+    shown = json.dumps([run.run, run.spans])
+    for content in ("private", "Oslo", "umbrella", "rain"):
+        assert content not in shown
+    assert [tokens(call)["input"] for call in run.calls] == [1200, 1300]
+    assert run.tools[0]["tool"]["name"] == "get_weather"
+    assert run.spans[0]["status"]["kind"] == "LookupError"
 
 
 def test_requests_that_ask_no_model_are_no_calls(models, server):
