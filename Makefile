@@ -79,6 +79,15 @@ fmt:
 lint:
 	cargo clippy --workspace --all-targets -- --deny warnings
 
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: ## feed damaged input to what reads untrusted bytes, FUZZ_SECONDS each; needs a nightly compiler and cargo-fuzz
+	@cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192; \
+	done
+
 tidy:
 	cargo xtask tidy
 
