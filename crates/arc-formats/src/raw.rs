@@ -2,6 +2,9 @@
 
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 
+const SCOPE_NAME: &str = "otel.scope.name";
+const SCOPE_VERSION: &str = "otel.scope.version";
+
 /// A span whose attributes nobody has interpreted.
 #[derive(Debug)]
 pub struct RawSpan {
@@ -74,6 +77,7 @@ impl StatusCode {
 impl RawSpan {
     /// Keeps what the canonical span has no place for as attributes under `otel.`.
     pub(crate) fn keep_extras(&mut self, extras: &Extras<'_>) {
+        self.take_relayed_scope();
         self.keep_text("otel.span_kind", span_kind_name(extras.kind));
         if self.status != StatusCode::Error {
             let message = std::mem::take(&mut self.status_message);
@@ -94,6 +98,19 @@ impl RawSpan {
                 self.attributes.insert(name.to_owned(), Json::from(count));
             }
         }
+    }
+
+    /// Takes the instrumentation from the attributes in which OpenTelemetry puts it where a span goes by another way
+    /// than its emitter's own export; what brought it here did not emit it.
+    fn take_relayed_scope(&mut self) {
+        let name = self.attributes.get(SCOPE_NAME).and_then(Json::as_str).filter(|name| !name.is_empty());
+        let Some(name) = name.map(str::to_owned) else { return };
+        let version = self.attributes.get(SCOPE_VERSION).and_then(Json::as_str).map(str::to_owned);
+        self.attributes.remove(SCOPE_NAME);
+        if version.is_some() {
+            self.attributes.remove(SCOPE_VERSION);
+        }
+        self.scope = Some(Scope { name, version });
     }
 
     fn keep_text(&mut self, name: &str, text: &str) {

@@ -279,3 +279,14 @@ fn a_body_that_repeats_the_messages_is_dropped_and_one_that_differs_is_kept() {
     assert_eq!((same.input, same.attributes.contains_key("input.value")), (None, false));
     assert!(with_body("something else").input.unwrap().to_text().contains("something else"));
 }
+
+#[test]
+fn a_span_that_was_relayed_is_of_the_instrumentation_that_emitted_it() {
+    let attributes = json!({"openinference.span.kind": "LLM", "llm.model_name": "claude-3-7-sonnet",
+        "llm.token_count.prompt": 500, "llm.token_count.prompt_details.cache_read": 100,
+        "otel.scope.name": "openinference.instrumentation.langchain", "otel.scope.version": "0.1.45"});
+    let span = decode_otlp_json(&request(&json!({"name": "arc-eval"}), &[record(1, &attributes)])).spans.remove(0);
+    assert_eq!(span.scope.unwrap().name, "openinference.instrumentation.langchain");
+    assert_eq!(span.usage.unwrap().input_rule, InputRule::ExclusiveByEmitter);
+    assert!(!span.attributes.contains_key("otel.scope.name"));
+}
