@@ -31,13 +31,13 @@ pub(crate) fn push(raw: RawSpan, out: &mut Output) {
 /// Makes the span of a tool call that nobody may have recorded: its revision is the lowest, so that a record of the
 /// call itself replaces it. It lasts from the answer that asked for it to the request that carries its result, so its
 /// duration includes what the agent did in between.
-fn tool_span(tool: DerivedTool, call: &Span) -> Span {
+pub(crate) fn tool_span(tool: DerivedTool, call: &Span) -> Span {
     let DerivedTool { span_id, start, outcome } = tool;
     let name = outcome.name.unwrap_or_else(|| "unknown".to_owned());
     let mut span = Span::new(call.trace_id, span_id, SpanKind::Tool, format!("execute_tool {name}"));
     span.parent_id = call.parent_id;
-    span.start = Some(start);
-    span.end = call.start.or(Some(start));
+    span.start = start;
+    span.end = call.start.or(start);
     span.sequence = call.sequence;
     if outcome.has_failed {
         let message = outcome.result.to_text();

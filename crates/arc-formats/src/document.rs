@@ -1,4 +1,5 @@
-//! Bytes to documents: undoes gzip, and splits JSON, JSON Lines and concatenated JSON into values.
+//! Bytes to documents: undoes gzip, and splits JSON, JSON Lines and concatenated JSON into values; recordings of HTTP
+//! may be YAML.
 //!
 //! Nothing here knows a format; what a value means is for the wires.
 
@@ -6,7 +7,7 @@ use std::{borrow::Cow, io::Read};
 
 use arc_model::{Json, Place};
 
-use crate::{output::Output, wire::otlp_protobuf};
+use crate::{output::Output, wire::otlp_protobuf, yaml};
 
 /// A unit of input: a whole file, or a line of it.
 #[derive(Debug)]
@@ -61,6 +62,9 @@ pub(crate) fn decompress<'a>(bytes: &'a [u8], limit: u64, out: &mut Output) -> C
 /// Splits bytes into documents.
 pub(crate) fn split<'a>(bytes: &'a [u8], out: &mut Output) -> Vec<Document<'a>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if yaml::is_recording(bytes) {
+        return split_yaml(bytes, out);
+    }
     // A protobuf request begins with a line break, so its framing is tried before JSON.
     if otlp_protobuf::is_framed_request(bytes) || !begins_like_json(bytes) {
         return vec![Document { line: None, content: Content::Bytes(bytes) }];
@@ -71,6 +75,16 @@ pub(crate) fn split<'a>(bytes: &'a [u8], out: &mut Output) -> Vec<Document<'a>> 
         return split_text(&String::from_utf8_lossy(bytes), out);
     };
     split_text(text, out)
+}
+
+fn split_yaml<'a>(bytes: &'a [u8], out: &mut Output) -> Vec<Document<'a>> {
+    let (value, problem) = yaml::read(&String::from_utf8_lossy(bytes));
+    let Some(value) = value else { return vec![Document { line: None, content: Content::Bytes(bytes) }] };
+    if let Some(problem) = problem {
+        let rest = "what came before is read, the rest is not: repair the file or export it again";
+        out.rejected(Place::default(), format!("the YAML breaks off ({problem}); {rest}"));
+    }
+    vec![Document { line: None, content: Content::Json(value) }]
 }
 
 fn begins_like_json(bytes: &[u8]) -> bool {

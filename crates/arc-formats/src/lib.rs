@@ -21,6 +21,7 @@ mod raw;
 mod read;
 pub mod registry;
 pub mod wire;
+mod yaml;
 
 pub use decode::{Decoded, Source, decode, decode_otlp_json, decode_otlp_protobuf};
 pub use document::{Content, Document, MAX_DECOMPRESSED_BYTES};

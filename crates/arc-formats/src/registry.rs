@@ -16,6 +16,7 @@ pub const WIRES: &[&dyn Wire] = &[
     &wire::claude_code::ClaudeCode,
     &wire::atif::Atif,
     &wire::langfuse_export::LangfuseExport,
+    &wire::http_recording::HttpRecording,
     &wire::provider_response::ProviderResponse,
     &wire::swe_agent::SweAgent,
     &wire::group_chat::GroupChat,

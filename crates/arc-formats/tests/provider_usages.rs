@@ -1,7 +1,7 @@
 //! The usage of recorded answers of providers, against what pydantic's genai-prices extracts from the same bodies.
 //! Where the folder of public data is absent the test says so and passes.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, path::PathBuf};
 

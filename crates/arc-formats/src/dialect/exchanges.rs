@@ -94,7 +94,7 @@ fn derive_tools(span: &RawSpan, call: &Call, attributes: Reader<'_>, reading: &m
     reading.consumed.push(PREVIOUS_END.to_owned());
     reading.derived_tools.extend(call.tool_outcomes.iter().map(|outcome| DerivedTool {
         span_id: SpanId::of_tool_call(span.trace_id, &outcome.key),
-        start: asked,
+        start: Some(asked),
         outcome: outcome.clone(),
     }));
 }

@@ -94,7 +94,7 @@ pub struct DerivedTool {
     /// The id that whoever recorded the call gave it too.
     pub span_id: SpanId,
     /// When the model had asked for it.
-    pub start: Timestamp,
+    pub start: Option<Timestamp>,
     /// What the request says of it.
     pub outcome: ToolOutcome,
 }

@@ -88,6 +88,8 @@ pub enum Operation {
     Embeddings,
     /// Order documents by a question.
     Rerank,
+    /// Let an agent work that the provider runs.
+    InvokeAgent,
 }
 
 impl Operation {
@@ -98,6 +100,7 @@ impl Operation {
             Self::TextCompletion => "text_completion",
             Self::Embeddings => "embeddings",
             Self::Rerank => "rerank",
+            Self::InvokeAgent => "invoke_agent",
         }
     }
 
@@ -107,6 +110,7 @@ impl Operation {
             Self::Chat | Self::TextCompletion => SpanKind::Llm,
             Self::Embeddings => SpanKind::Embedding,
             Self::Rerank => SpanKind::Rerank,
+            Self::InvokeAgent => SpanKind::Agent,
         }
     }
 }

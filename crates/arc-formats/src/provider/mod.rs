@@ -17,6 +17,7 @@ use arc_model::Json;
 pub mod address;
 mod anthropic_complete;
 mod anthropic_messages;
+mod bedrock_agent;
 mod bedrock_converse;
 mod bedrock_invoke;
 mod body;
@@ -49,6 +50,7 @@ const SHAPES: &[&dyn Shape] = &[
     &gemini::Gemini,
     &bedrock_converse::BedrockConverse,
     &bedrock_invoke::BedrockInvoke,
+    &bedrock_agent::BedrockAgent,
     &cohere::Cohere,
     &ollama::Ollama,
     &gemini_embed::GeminiEmbed,

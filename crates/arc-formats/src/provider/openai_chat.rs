@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{Json, Part};
+use arc_model::{Json, Part, Payload};
 use serde_json::json;
 
 use super::{
@@ -52,6 +52,10 @@ impl Shape for OpenAiChat {
         call.request_model = text(&mut request, "model").or_else(|| deployment(path));
         for message in fields::list(&mut request, "messages") {
             call.hear(message);
+        }
+        if let Some(variables) = inner(&mut request, "variables") {
+            // A prompt that the gateway holds is asked for by its name and what to fill in.
+            call.input = Some(Payload::Json(Json::Object(variables)));
         }
         for mut tool in objects(&mut request, "tools") {
             let kind = fields::peek(&tool, "type").unwrap_or("function").to_owned();

@@ -44,14 +44,16 @@ impl Wire for ClaudeCode {
 
     fn sniff(&self, content: &Content<'_>) -> Option<Match> {
         let Content::Json(value) = content else { return None };
-        (is_line(value) || some_item(value, is_line))
+        // Recordings of its SDK put the lines under `messages`.
+        let list = value.get("messages").unwrap_or(value);
+        (is_line(value) || some_item(list, is_line))
             .then_some(Match { score: 90, because: "its lines have a `type`, a session and a `uuid`" })
     }
 
     fn decode(&self, documents: Vec<Document<'_>>, out: &mut Output) {
         let mut sessions = Sessions::default();
         for (line, value) in json_documents(documents, out) {
-            match value {
+            match lines_of(value) {
                 Json::Array(records) => {
                     for (index, record) in records.into_iter().enumerate() {
                         sessions.add(record, place(line, format!("/{index}")), out);
@@ -63,6 +65,20 @@ impl Wire for ClaudeCode {
         for (id, session) in sessions.all {
             session.push(&id, out);
         }
+    }
+}
+
+/// Takes the lines out of a recording of the SDK, without what it and the program said to each other.
+fn lines_of(value: Json) -> Json {
+    match value {
+        Json::Object(mut fields) if fields.get("messages").is_some_and(|list| some_item(list, is_line)) => {
+            let mut lines = fields.remove("messages").unwrap_or_default();
+            if let Json::Array(lines) = &mut lines {
+                lines.retain(|line| !text(line, &["type"]).is_some_and(|kind| kind.starts_with("control_")));
+            }
+            lines
+        }
+        other => other,
     }
 }
 

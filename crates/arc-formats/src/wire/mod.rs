@@ -18,6 +18,7 @@ pub mod chat;
 pub mod claude_code;
 mod conversation;
 pub mod group_chat;
+pub mod http_recording;
 mod identity;
 mod iso_duration;
 pub mod langfuse_export;
