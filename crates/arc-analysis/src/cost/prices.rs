@@ -18,9 +18,12 @@ pub(super) enum Class {
     CacheWrite,
     CacheWrite1h,
     AudioInput,
+    ImageInput,
+    VideoInput,
     Output,
     Reasoning,
     AudioOutput,
+    ImageOutput,
 }
 
 impl Class {
@@ -31,14 +34,17 @@ impl Class {
             Self::CacheWrite => "cache_write",
             Self::CacheWrite1h => "cache_write_1h",
             Self::AudioInput => "audio_input",
+            Self::ImageInput => "image_input",
+            Self::VideoInput => "video_input",
             Self::Output => "output",
             Self::Reasoning => "reasoning",
             Self::AudioOutput => "audio_output",
+            Self::ImageOutput => "image_output",
         }
     }
 
     const fn is_input(self) -> bool {
-        !matches!(self, Self::Output | Self::Reasoning | Self::AudioOutput)
+        !matches!(self, Self::Output | Self::Reasoning | Self::AudioOutput | Self::ImageOutput)
     }
 
     /// The table's classes that a token of this class is in, from the widest to the narrowest.
@@ -49,9 +55,12 @@ impl Class {
             Self::CacheWrite => &["input_tokens", "cache_write_tokens"],
             Self::CacheWrite1h => &["input_tokens", "cache_write_tokens", "cache_write_1h_tokens"],
             Self::AudioInput => &["input_tokens", "input_audio_tokens"],
+            Self::ImageInput => &["input_tokens", "input_image_tokens"],
+            Self::VideoInput => &["input_tokens", "input_video_tokens"],
             Self::Output => &["output_tokens"],
             Self::Reasoning => &["output_tokens", "output_reasoning_tokens"],
             Self::AudioOutput => &["output_tokens", "output_audio_tokens"],
+            Self::ImageOutput => &["output_tokens", "output_image_tokens"],
         }
     }
 }

@@ -45,8 +45,11 @@ fn lines(usage: &Usage, sheet: &PriceSheet<'_>) -> Option<Vec<CostLine>> {
         lines.extend(input_lines(input, usage, sheet)?);
     }
     if let Some(output) = usage.output {
-        let parts =
-            [(Class::Reasoning, usage.reasoning.unwrap_or(0)), (Class::AudioOutput, usage.audio_output.unwrap_or(0))];
+        let parts = [
+            (Class::Reasoning, usage.reasoning.unwrap_or(0)),
+            (Class::AudioOutput, usage.audio_output.unwrap_or(0)),
+            (Class::ImageOutput, usage.image_output.unwrap_or(0)),
+        ];
         lines.extend(split(Class::Output, output, &parts, sheet)?);
     }
     Some(lines)
@@ -56,20 +59,27 @@ fn input_lines(input: u64, usage: &Usage, sheet: &PriceSheet<'_>) -> Option<Vec<
     let read = usage.cache_read.unwrap_or(0);
     let hour = usage.cache_write_1h.unwrap_or(0);
     let written = usage.cache_write.unwrap_or(hour);
-    let audio = usage.audio_input.unwrap_or(0);
+    let media = [
+        (Class::AudioInput, usage.audio_input.unwrap_or(0)),
+        (Class::ImageInput, usage.image_input.unwrap_or(0)),
+        (Class::VideoInput, usage.video_input.unwrap_or(0)),
+    ];
     if read.checked_add(written)? > input {
         return None;
     }
     let is_cached = read > 0 || written > 0;
-    if audio > 0 && is_cached && sheet.has_own_rate(Class::AudioInput) {
-        // Nobody said how much of the audio was cached, and cached audio has yet another price.
+    if is_cached && media.iter().any(|&(class, tokens)| tokens > 0 && sheet.has_own_rate(class)) {
+        // Nobody said how much of the audio or the images was cached, and cached ones have yet another price.
         return None;
     }
+    let [audio, image, video] = media;
     let parts = [
         (Class::CacheRead, read),
         (Class::CacheWrite, written.checked_sub(hour)?),
         (Class::CacheWrite1h, hour),
-        (Class::AudioInput, audio),
+        audio,
+        image,
+        video,
     ];
     split(Class::Input, input, &parts, sheet)
 }
