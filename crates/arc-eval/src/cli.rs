@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Accuracy(Accuracy),
     /// Deliver what agents on this machine recorded to a server elsewhere
     Collect(Collect),
+    /// Check that runs are captured: the spool, the store, the server, and what is missing
+    Doctor(Doctor),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -207,6 +209,13 @@ pub(crate) struct Trace {
     #[arg(long, requires = "run")]
     pub(crate) full: bool,
     /// Print runs as JSON, one per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print the checks and the capture ledger as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -101,6 +101,8 @@ pub(crate) const SETTINGS: &[&Setting] =
 pub(crate) struct Config {
     home: Option<PathBuf>,
     pub(crate) store: String,
+    /// Nobody named a store.
+    pub(crate) store_is_default: bool,
     pub(crate) project: ProjectId,
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -132,13 +134,25 @@ impl Config {
         self.home.as_deref().ok_or_else(unknown)
     }
 
+    /// Returns the file of the store, where it is one.
+    pub(crate) fn store_file(&self) -> Option<&Path> {
+        self.store.strip_prefix("sqlite://").map(Path::new)
+    }
+
+    /// Returns whether the store is there; one that is no file is taken to be.
+    pub(crate) fn store_exists(&self) -> bool {
+        self.store_file().is_none_or(Path::exists)
+    }
+
     /// Returns where traced programs on this machine write to.
     pub(crate) fn spool(&self) -> Result<PathBuf, Failure> {
         Ok(self.home()?.join("spool"))
     }
 
     fn resolve(flags: &Common, layers: &Layers<'_>, home: Option<&Path>) -> Result<Self, Failure> {
-        let store = match flags.store.clone().or_else(|| layers.get(&STORE).map(|(store, _)| store)) {
+        let named = flags.store.clone().or_else(|| layers.get(&STORE).map(|(store, _)| store));
+        let store_is_default = named.is_none();
+        let store = match named {
             Some(store) => store,
             None => default_store(home)?,
         };
@@ -146,6 +160,7 @@ impl Config {
         Ok(Self {
             home: home.map(Path::to_owned),
             store,
+            store_is_default,
             project: arc_app::App::project(&project)?,
             host: layers.text(&HOST),
             port: layers.number(&PORT)?,

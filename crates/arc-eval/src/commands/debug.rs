@@ -3,16 +3,13 @@
 use arc_app::App;
 use arc_model::AgentName;
 
-use super::{import, open};
+use super::{MEMORY, import, open, open_to_read, settle_if_possible};
 use crate::{
     cli::Debug,
     config::Config,
     failure::Failure,
     output::{self, card::Overview},
 };
-
-/// A store that ends with the process.
-const MEMORY: &str = "sqlite::memory:";
 
 /// What to do where there is nothing to report on.
 const NO_RUNS: &str = "no runs yet. To get the first:\n  \
@@ -24,9 +21,8 @@ const NO_RUNS: &str = "no runs yet. To get the first:\n  \
 pub(super) async fn run(config: &Config, arguments: &Debug) -> Result<(), Failure> {
     let asked = arguments.agent.as_deref().map(AgentName::from);
     if arguments.input.is_empty() {
-        let app = open(config, &config.store).await?;
-        // Without a server nobody else settles what was sent to the store.
-        app.settle_due().await?;
+        let app = open_to_read(config).await?;
+        settle_if_possible(&app).await?;
         let overview = overview(&app, config, asked.as_ref()).await?;
         return print(&overview, arguments.json, true);
     }

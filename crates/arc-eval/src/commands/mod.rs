@@ -5,6 +5,7 @@ mod collect;
 mod completions;
 mod connect;
 mod debug;
+mod doctor;
 mod import;
 mod live;
 mod run;
@@ -13,9 +14,10 @@ mod trace;
 
 use std::{process::ExitCode, sync::Arc};
 
-use arc_app::{App, Settings, SystemClock};
+use arc_app::{App, AppError, Settings, SystemClock};
 use arc_catalog::Catalog;
 use arc_store::StoreError;
+use arc_store_backends::Stores;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -42,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         // Its exit code is that of the program it ran.
         Command::Run(arguments) => return Ok(runtime()?.block_on(run::run(&config()?, &arguments))?.into()),
         Command::Collect(arguments) => runtime()?.block_on(collect::run(&config()?, &arguments)),
+        Command::Doctor(arguments) => return Ok(runtime()?.block_on(doctor::run(&config()?, &arguments))?),
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
@@ -71,10 +74,44 @@ fn start_logging(config: Config) -> Result<Config, Failure> {
 
 /// Opens a store and puts the application on top of it.
 async fn open(config: &Config, store: &str) -> Result<App, Failure> {
-    let stores = arc_store_backends::open(store).await.map_err(|error| {
-        let exit = if matches!(error, StoreError::Invalid(_)) { Exit::Usage } else { Exit::Internal };
-        Failure { exit, error: anyhow::Error::new(error).context(format!("cannot open the store {store}")) }
-    })?;
+    let stores = arc_store_backends::open(store).await.map_err(|error| cannot_open(store, error))?;
+    Ok(app(config, stores))
+}
+
+/// Opens the store to read what is in it: one that was named and does not exist is a mistake, not made.
+/// The default one is empty as long as it does not exist.
+async fn open_to_read(config: &Config) -> Result<App, Failure> {
+    let store = config.store.as_str();
+    match arc_store_backends::open_existing(store).await {
+        Ok(stores) => Ok(app(config, stores)),
+        Err(StoreError::Invalid(_)) if config.store_is_default && !config.store_exists() => open(config, MEMORY).await,
+        Err(error) => Err(cannot_open(store, error)),
+    }
+}
+
+/// Settles what became due, where that is possible: without a server nobody else does. What is settled
+/// already can be shown all the same.
+async fn settle_if_possible(app: &App) -> Result<(), Failure> {
+    match app.settle_due().await {
+        Err(error @ AppError::Unavailable(_)) => {
+            let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+            let why = causes.last().map(|cause| format!(": {cause}")).unwrap_or_default();
+            output::talk(&format!("the store cannot be written to, so only what was analysed before is shown{why}"));
+            Ok(())
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// A store that ends with the process.
+const MEMORY: &str = "sqlite::memory:";
+
+fn cannot_open(store: &str, error: StoreError) -> Failure {
+    let exit = if matches!(error, StoreError::Invalid(_)) { Exit::Usage } else { Exit::Internal };
+    Failure { exit, error: anyhow::Error::new(error).context(format!("cannot open the store {store}")) }
+}
+
+fn app(config: &Config, stores: Stores) -> App {
     let settings = Settings { quiet: config.quiet, idle: config.idle, ..Settings::default() };
-    Ok(App::new(stores.traces, stores.registry, Arc::new(SystemClock), Catalog::builtin(), settings))
+    App::new(stores.traces, stores.registry, Arc::new(SystemClock), Catalog::builtin(), settings)
 }

@@ -2,12 +2,12 @@
 
 use arc_model::TraceId;
 
-use super::open;
+use super::{open_to_read, settle_if_possible};
 use crate::{cli::Trace, config::Config, failure::Failure, output};
 
 pub(super) async fn run(config: &Config, arguments: &Trace, id: TraceId) -> Result<(), Failure> {
-    let app = open(config, &config.store).await?;
-    app.settle_due().await?;
+    let app = open_to_read(config).await?;
+    settle_if_possible(&app).await?;
     match app.run(&config.project, id).await? {
         Some(detail) => output::run::print(&detail, arguments.full, arguments.json),
         None => Err(Failure::usage(format!(

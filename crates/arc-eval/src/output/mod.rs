@@ -7,6 +7,7 @@
 pub(crate) mod card;
 pub(crate) mod collect;
 pub(crate) mod connect;
+pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod number;
 pub(crate) mod run;

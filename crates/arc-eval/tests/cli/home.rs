@@ -32,6 +32,11 @@ impl Home {
         self.path.join("work").join(name)
     }
 
+    /// Returns whether something is there, seen from the data directory.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.path.join(name).exists()
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arc-eval"));
         command.args(arguments).current_dir(self.path.join("work"));

@@ -6,6 +6,7 @@
 
 mod connect;
 mod debug;
+mod doctor;
 mod fixture;
 mod home;
 mod import;
