@@ -297,23 +297,23 @@ class RunBlock:
 
 
 @overload
-def trace_agent(agent: T, domain: str = ..., **options: Any) -> T: ...
+def trace_agent(target: T, /, domain: str = ..., **options: Any) -> T: ...
 
 
 @overload
-def trace_agent(agent: None = ..., domain: str = ..., **options: Any) -> Callable[[T], T]: ...
+def trace_agent(target: None = ..., /, domain: str = ..., **options: Any) -> Callable[[T], T]: ...
 
 
-def trace_agent(agent: Any = None, domain: str = "auto", **options: Any) -> Any:
-    """Returns a stand-in for ``agent`` whose calls are runs; see :meth:`ArcTracer.trace_agent`.
+def trace_agent(target: Any = None, /, domain: str = "auto", **options: Any) -> Any:
+    """Returns a stand-in for an agent whose calls are runs; see :meth:`ArcTracer.trace_agent`.
 
     Also a decorator, with or without arguments; ``options`` are those of :class:`ArcTracer`, and ``methods``.
     """
     methods = options.pop("methods", ())
     tracer = ArcTracer(domain, **options)
-    if agent is None:
-        return lambda target: tracer.trace_agent(target, methods=methods)
-    return tracer.trace_agent(agent, methods=methods)
+    if target is None:
+        return lambda decorated: tracer.trace_agent(decorated, methods=methods)
+    return tracer.trace_agent(target, methods=methods)
 
 
 def _watch() -> None:
@@ -344,12 +344,13 @@ def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _name_of(agent: Any) -> str:
-    """Returns what an agent is called: its ``name``, else that of the function or class."""
+    """Returns what an agent is called: its ``name`` or that of the agent it runs, else that of the function or class."""
     if not isinstance(agent, type):
-        for attribute in ("name", "__name__"):
-            name = attempt(getattr, agent, attribute, None)
-            if isinstance(name, str) and name:
-                return name
+        for named in (agent, attempt(getattr, agent, "agent", None)):
+            for attribute in ("name", "__name__"):
+                name = attempt(getattr, named, attribute, None)
+                if isinstance(name, str) and name:
+                    return name
         agent = getattr(agent, "func", type(agent))
     return str(getattr(agent, "__name__", "agent"))
 
