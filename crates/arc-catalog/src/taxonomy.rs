@@ -27,6 +27,15 @@ pub struct Leaf {
     pub why: String,
     /// What to do about it, in a sentence.
     pub next_step: String,
+    /// Categories of the TRAIL benchmark that it stands for.
+    #[serde(default)]
+    pub trail: Vec<String>,
+    /// Failure modes of MAST that it stands for, by their numbers and names.
+    #[serde(default)]
+    pub mast: Vec<String>,
+    /// Categories of `AgentRx` that it stands for.
+    #[serde(default)]
+    pub agentrx: Vec<String>,
 }
 
 impl Leaf {

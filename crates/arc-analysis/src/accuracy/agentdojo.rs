@@ -35,7 +35,8 @@ impl Dataset for AgentDojo {
                 {
                     detectors.add(&blind, succeeded);
                 }
-                rows.push(Row { truth, hijacked: diagnosis.hijacked, reached: diagnosis.reached });
+                let hijacked = diagnosis.injection.as_ref().is_some_and(|injection| injection.followed.is_some());
+                rows.push(Row { truth, hijacked, reached: diagnosis.injection.is_some() });
             }
         }
         section.figures = figures(&rows);

@@ -117,7 +117,7 @@ fn row(label: &Json, runs: &BTreeMap<String, Run>, section: &mut Section) -> Res
         category: text("failure_category"),
         predicted_step: place.copied(),
         predicted_agent: diagnosis.agents.first().map(|(agent, _)| normal(agent)),
-        predicted_category: diagnosis.category.map(normal),
+        predicted_category: None,
     })
 }
 

@@ -27,7 +27,7 @@ pub use detectors::DetectorRow;
 pub use figure::{Constant, Figure, Standing};
 pub use page::page;
 
-use crate::localisation::{Diagnosis, Origin, diagnose};
+use crate::localisation::{Diagnosis, Origin, diagnose_among};
 
 /// A file of a data set.
 #[derive(Debug, Clone)]
@@ -126,12 +126,18 @@ impl Section {
     /// Diagnoses a run without what its record says about its end, and counts by which weights.
     fn diagnose(&mut self, trace: &Trace) -> (Trace, Diagnosis) {
         let trace = blind(trace);
-        let diagnosis = diagnose(&trace);
+        let diagnosis = self.diagnose_among(&trace, &[]);
+        (trace, diagnosis)
+    }
+
+    /// Diagnoses a run that is blind, knowing other trials that are.
+    fn diagnose_among(&mut self, trace: &Trace, trials: &[Trace]) -> Diagnosis {
+        let diagnosis = diagnose_among(trace, trials);
         match diagnosis.origin {
             Origin::HeldOut => self.weights.cross_validated += 1,
             Origin::Shipped => self.weights.shipped += 1,
         }
-        (trace, diagnosis)
+        diagnosis
     }
 }
 
@@ -150,7 +156,7 @@ pub fn dataset(folder: &str) -> Option<&'static dyn Dataset> {
 pub fn blind(trace: &Trace) -> Trace {
     let spans = trace.spans().iter().cloned().map(|mut span| {
         let facts = std::mem::take(&mut span.facts);
-        span.facts = RunFacts { agent: facts.agent, task: facts.task, ..RunFacts::default() };
+        span.facts = RunFacts { agent: facts.agent, task: facts.task, trial: facts.trial, ..RunFacts::default() };
         if span.parent_id.is_none() {
             span.attributes.clear();
         }

@@ -5,7 +5,7 @@
 
 use arc_model::{Trace, Verdict};
 
-use super::{Constant, Dataset, Decode, Figure, File, Section, detectors::Tally, figure::ratio};
+use super::{Constant, Dataset, Decode, Figure, File, Section, blind, detectors::Tally, figure::ratio};
 use crate::settle_outcome;
 
 /// The data set.
@@ -28,11 +28,13 @@ impl Dataset for TauBench {
         let mut detectors = Tally::default();
         for file in files.iter().filter(|file| file.is_json()) {
             let mut rows = Vec::new();
-            for trace in decode(file) {
-                let Some(failed) = truth(&trace) else { continue };
-                let (blind, diagnosis) = section.diagnose(&trace);
-                detectors.add(&blind, !failed);
-                rows.push(Row { failed, probability: diagnosis.failed, flagged: diagnosis.is_flagged() });
+            let traces = decode(file);
+            let trials: Vec<Trace> = traces.iter().map(blind).collect();
+            for (trace, blind) in traces.iter().zip(&trials) {
+                let Some(failed) = truth(trace) else { continue };
+                let diagnosis = section.diagnose_among(blind, &trials);
+                detectors.add(blind, !failed);
+                rows.push(Row { failed, probability: diagnosis.failed, flagged: diagnosis.is_flagged });
             }
             if rows.is_empty() {
                 section.skip(&file.path, "there is no run in it of which it is known whether it failed");

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use super::{DETECTORS, detect, testing::check_causes};
 
 #[test]
-fn every_detector_has_a_leaf_and_every_leaf_a_detector() {
-    let mut detectors: Vec<&str> = DETECTORS.iter().map(|detector| detector.leaf()).collect();
-    let mut leaves: Vec<&str> = Catalog::builtin().leaves().iter().map(|leaf| leaf.id.as_str()).collect();
-    detectors.sort_unstable();
+fn every_detector_has_a_leaf_of_its_own() {
+    let mut leaves: Vec<&str> = DETECTORS.iter().map(|detector| detector.leaf()).collect();
+    assert!(leaves.iter().all(|leaf| Catalog::builtin().leaf(leaf).is_some()), "{leaves:?}");
     leaves.sort_unstable();
-    assert_eq!(detectors, leaves);
+    leaves.dedup();
+    assert_eq!(leaves.len(), DETECTORS.len());
 }
 
 #[test]

@@ -1,48 +1,57 @@
 //! Where a run went wrong: suspects among its steps, each with a probability that was measured.
 //!
-//! Start at [`diagnose`]. [`steps_of`] says what the steps of a run are.
+//! Small linear models over features of steps, learnt from public labelled runs; weights are data
+//! (`models/localisation.json`, with a card beside it), nothing is loaded at run time. Start at [`diagnose`];
+//! [`steps_of`] says what the steps of a run are, [`features`] what is told about each. What was measured is
+//! in `docs/reference/accuracy.md`; a model that is not better than a constant gives no verdicts.
 
+pub mod features;
+pub mod injection;
+mod model;
+mod silent;
 mod steps;
+mod text;
+
+use std::collections::BTreeMap;
 
 use arc_catalog::Catalog;
-use arc_model::{SpanId, Trace};
+use arc_model::{SpanId, SpanKind, Trace};
 
-use crate::failures::{self, View};
-
+pub use injection::Injection;
+pub use model::{fold_of, task_key};
+pub use silent::run_features;
 pub use steps::{speaker_of, steps_of};
+
+use crate::failures::View;
+use features::{Shape, Step};
+use model::Model;
 
 /// What a run shows about where and why it failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnosis {
     /// By which weights it was made.
     pub origin: Origin,
+    /// How the agents of the run work together.
+    pub shape: Shape,
     /// Failures at steps.
     pub claims: Vec<Claim>,
-    /// The steps that may have decided the failure, the most probable first; empty when none can be told.
+    /// The steps that may have decided a failure, the most probable first. That the run failed is taken for
+    /// granted; that has to come from elsewhere.
     pub decisive: Vec<Candidate>,
     /// The agents that may be responsible, the most probable first.
     pub agents: Vec<(String, f64)>,
-    /// The category of the decisive failure.
-    pub category: Option<&'static str>,
     /// The probability that the run failed, where it can be told.
     pub failed: Option<f64>,
-    /// Whether an instruction came to the agent in what a tool returned.
-    pub reached: bool,
-    /// Whether the agent followed such an instruction.
-    pub hijacked: bool,
-}
-
-impl Diagnosis {
-    /// Returns whether the run is flagged as a silent failure.
-    pub fn is_flagged(&self) -> bool {
-        false
-    }
+    /// Whether that is enough to flag the run as a silent failure.
+    pub is_flagged: bool,
+    /// The instruction in a tool's result that reached the agent.
+    pub injection: Option<Injection>,
 }
 
 /// The weights a diagnosis was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Those that are shipped; the run was not among what they were trained on.
+    /// Those that are shipped; the run's task was not among what they were trained on.
     Shipped,
     /// Those of a fold: the run's task is part of the training data, and these never saw it.
     HeldOut,
@@ -55,21 +64,12 @@ pub struct Claim {
     pub span_id: SpanId,
     /// The leaf of the taxonomy.
     pub leaf: String,
-    /// How probable it is.
+    /// How probable it is that there is any failure at the step.
+    pub any: f64,
+    /// How probable it is that there is this one.
     pub probability: f64,
-}
-
-impl Claim {
-    /// Returns the categories of TRAIL that the leaf is one of.
-    pub fn categories(&self) -> &'static [&'static str] {
-        match self.leaf.as_str() {
-            "tool-error" | "tool-arguments-invalid" => &["Tool-related"],
-            "tool-not-offered" => &["Tool Selection Errors"],
-            "repeated-call-loop" => &["Resource Abuse"],
-            "step-limit" => &["Task Orchestration"],
-            _ => &[],
-        }
-    }
+    /// What speaks for it, the strongest first.
+    pub because: Vec<&'static str>,
 }
 
 /// A step that may have decided a failure.
@@ -77,28 +77,158 @@ impl Claim {
 pub struct Candidate {
     /// The step.
     pub span_id: SpanId,
-    /// Whose step it is.
+    /// Whose it is.
     pub agent: String,
     /// How probable it is that this step decided.
     pub probability: f64,
+    /// What speaks for it, the strongest first.
+    pub because: Vec<&'static str>,
 }
+
+/// The head that says how probable any failure at a step is.
+const ANY: &str = "any";
+/// What heads of leaves begin with.
+const LEAF: &str = "leaf: ";
+/// The head that ranks the steps of any run by how likely they decided; that of a shape is added to it.
+const DECISIVE: &str = "decisive";
+/// The heads that say how probable it is that a run failed.
+const FAILED_ALONE: &str = "failed";
+const FAILED_AMONG: &str = "failed among trials";
+
+/// Most leaves claimed of one step.
+const LEAVES_OF_A_STEP: usize = 3;
 
 /// Says where a run went wrong.
 pub fn diagnose(trace: &Trace) -> Diagnosis {
-    let view = View::new(trace);
-    let findings = failures::detect_in(&view, Catalog::builtin());
-    let claims = findings.iter().filter_map(|finding| {
-        let span_id = finding.evidence().first()?.span_id;
-        Some(Claim { span_id, leaf: finding.leaf().to_string(), probability: 1.0 })
-    });
+    diagnose_among(trace, &[])
+}
+
+/// Says where a run went wrong, knowing other trials of its task; runs of other tasks do not matter.
+pub fn diagnose_among(trace: &Trace, trials: &[Trace]) -> Diagnosis {
+    let models = model::shipped();
+    let model = models.for_run(trace);
+    let (shape, steps) = features::of(trace);
+    let scores: Vec<Vec<f32>> = steps.iter().map(|step| model.scores(&step.features)).collect();
+    let heads: BTreeMap<&str, usize> =
+        models.heads().iter().enumerate().map(|(index, head)| (head.as_str(), index)).collect();
+    let judged = Judged { model, heads, steps, scores };
+    let decisive = judged.decisive(shape);
+    let (failed, is_flagged) = judged.failed(trace, trials);
+    let mut agents: Vec<(String, f64)> = Vec::new();
+    for candidate in &decisive {
+        if !agents.iter().any(|(agent, _)| *agent == candidate.agent) {
+            let of_agent = decisive.iter().filter(|other| other.agent == candidate.agent);
+            agents.push((candidate.agent.clone(), of_agent.map(|candidate| candidate.probability).sum()));
+        }
+    }
     Diagnosis {
-        origin: Origin::Shipped,
-        claims: claims.collect(),
-        decisive: Vec::new(),
-        agents: Vec::new(),
-        category: None,
-        failed: None,
-        reached: false,
-        hijacked: false,
+        origin: if model.is_held_out { Origin::HeldOut } else { Origin::Shipped },
+        shape,
+        claims: judged.claims(shape),
+        decisive,
+        agents,
+        failed,
+        is_flagged,
+        injection: injection::find(&View::new(trace)),
     }
 }
+
+/// The steps of a run with what every head says about them.
+struct Judged<'a> {
+    model: Model<'a>,
+    heads: BTreeMap<&'a str, usize>,
+    steps: Vec<Step<'a>>,
+    scores: Vec<Vec<f32>>,
+}
+
+impl Judged<'_> {
+    fn score(&self, step: usize, head: &str) -> Option<f64> {
+        let head = *self.heads.get(head)?;
+        self.scores.get(step)?.get(head).map(|score| f64::from(*score))
+    }
+
+    /// Returns failures at steps. Labels are of agents that call a model in a loop, so only of such runs.
+    fn claims(&self, shape: Shape) -> Vec<Claim> {
+        let Some(threshold) = model::shipped().threshold("claim").filter(|_| shape == Shape::One) else {
+            return Vec::new();
+        };
+        let leaves: Vec<(&str, usize)> =
+            self.heads.iter().filter_map(|(name, head)| Some((name.strip_prefix(LEAF)?, *head))).collect();
+        let mut claims = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let any = self.score(index, ANY).map_or(0.0, sigmoid);
+            if any < f64::from(threshold) {
+                continue;
+            }
+            let of =
+                |head: usize| self.scores.get(index).and_then(|scores| scores.get(head)).copied().unwrap_or(f32::MIN);
+            let mut ranked: Vec<(f32, &str, usize)> =
+                leaves.iter().map(|(leaf, head)| (of(*head), *leaf, *head)).collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+            for (score, leaf, head) in ranked.into_iter().take(LEAVES_OF_A_STEP) {
+                claims.push(Claim {
+                    span_id: step.span.span_id,
+                    leaf: leaf.to_owned(),
+                    any,
+                    probability: sigmoid(f64::from(score)),
+                    because: self.model.reasons(&step.features, head, 3),
+                });
+            }
+        }
+        claims
+    }
+
+    /// Ranks the steps that agents made; a user's or a program's step decides nothing.
+    fn decisive(&self, shape: Shape) -> Vec<Candidate> {
+        let of_shape = format!("{DECISIVE}: {}", shape.as_str());
+        let score = |index: usize| Some(self.score(index, DECISIVE)? + self.score(index, &of_shape)?);
+        let head = self.heads.get(of_shape.as_str()).copied().unwrap_or(usize::MAX);
+        let scores: Vec<Option<f64>> = (0..self.steps.len()).map(score).collect();
+        let highest = scores.iter().flatten().copied().fold(f64::MIN, f64::max);
+        let total: f64 = scores.iter().flatten().map(|score| (score - highest).exp()).sum();
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (step, score) in self.steps.iter().zip(&scores) {
+            let Some(score) = score else { continue };
+            if shape == Shape::One && step.span.kind != SpanKind::Llm {
+                continue;
+            }
+            candidates.push(Candidate {
+                span_id: step.span.span_id,
+                agent: step.speaker.clone(),
+                probability: (score - highest).exp() / total,
+                because: Vec::new(),
+            });
+        }
+        candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        for candidate in candidates.iter_mut().take(3) {
+            let step = self.steps.iter().find(|step| step.span.span_id == candidate.span_id);
+            candidate.because = step.map(|step| self.model.reasons(&step.features, head, 3)).unwrap_or_default();
+        }
+        candidates
+    }
+
+    /// Returns how probable it is that the run failed, and whether that is enough to flag it.
+    fn failed(&self, trace: &Trace, trials: &[Trace]) -> (Option<f64>, bool) {
+        let features = run_features(trace, trials);
+        let is_among = features.iter().any(|(name, _)| name.contains("trials"));
+        let head = if is_among { FAILED_AMONG } else { FAILED_ALONE };
+        let scores = self.model.scores(&features);
+        let failed = self.heads.get(head).and_then(|head| scores.get(*head)).map(|score| sigmoid(f64::from(*score)));
+        let threshold = model::shipped().threshold(head);
+        (failed, failed.zip(threshold).is_some_and(|(failed, threshold)| failed >= f64::from(threshold)))
+    }
+}
+
+impl Claim {
+    /// Returns the categories of TRAIL that the leaf stands for.
+    pub fn categories(&self) -> &'static [String] {
+        Catalog::builtin().leaf(&self.leaf).map_or(&[], |leaf| leaf.trail.as_slice())
+    }
+}
+
+fn sigmoid(score: f64) -> f64 {
+    1.0 / (1.0 + (-score).exp())
+}
+
+#[cfg(test)]
+mod tests;
