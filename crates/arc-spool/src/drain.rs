@@ -114,9 +114,8 @@ impl Drain {
             self.delete_all()?;
             return Ok(None);
         }
-        // In this order: what a dead process wrote is there before it is found dead.
-        let is_dead = spool::liveness(&self.dir, self.process.as_str()) == Liveness::Dead;
-        self.refresh()?;
+        // First: what a dead process wrote is there before it is found dead.
+        let is_dead = self.is_dead()?;
         let mut tally = Tally::default();
         let at_end = self.advance(max_bytes, None, is_dead, &mut tally)?;
         let touched = self.state.take_touched();
@@ -204,8 +203,31 @@ impl Drain {
 
     /// Returns what the writer counted, from its newest file.
     fn counters(&self) -> Option<Counters> {
-        let newest = list(&self.dir, &self.process).ok()?.into_values().next_back()?;
-        header::read(&File::open(newest).ok()?).ok()??.1
+        let (_, newest) = self.files.last_key_value()?;
+        header::read(newest.file()).ok()??.1
+    }
+
+    /// Opens the files that are new, and returns whether nobody will write another one.
+    fn is_dead(&mut self) -> Result<bool, SpoolError> {
+        // Often asked of a living process: then only its own files are looked at, not the directory.
+        let next = self.newest().map(|newest| self.path(newest + 1));
+        if let (Some(newest), Some(next)) = (self.newest(), next)
+            && !next.exists()
+            && spool::holds(&self.path(newest))
+        {
+            return Ok(false);
+        }
+        let is_dead = spool::liveness(&self.dir, self.process.as_str()) == Liveness::Dead;
+        self.refresh()?;
+        Ok(is_dead)
+    }
+
+    fn newest(&self) -> Option<u32> {
+        self.files.last_key_value().map(|(generation, _)| *generation)
+    }
+
+    fn path(&self, generation: u32) -> PathBuf {
+        self.dir.join(spool::file_name(self.process.as_str(), generation))
     }
 
     /// Opens the files that are new.
@@ -369,7 +391,7 @@ impl Drain {
     }
 
     fn delete(&mut self, generation: u32) -> Result<(), SpoolError> {
-        let path = self.dir.join(spool::file_name(self.process.as_str(), generation));
+        let path = self.path(generation);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(SpoolError::on("delete", &path)(error));

@@ -198,7 +198,8 @@ pub(crate) fn liveness(dir: &Path, process: &str) -> Liveness {
     Liveness::Dead
 }
 
-fn holds(path: &Path) -> bool {
+/// Returns whether a living process holds a file.
+pub(crate) fn holds(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     match file.try_lock_shared() {
         Ok(()) => return false,

@@ -36,6 +36,10 @@ impl Tail {
         Self { file, salt, window: Vec::new(), window_at: 0 }
     }
 
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Reads what stands at a place. `is_final` says that nobody writes this file any more.
     pub(crate) fn step(&mut self, at: u64, is_final: bool) -> io::Result<Step<'_>> {
         let mut length = self.look(at, false)?;

@@ -1,6 +1,6 @@
 //! What was collected, and the account of all runs of this machine.
 
-use std::path::Path;
+use std::{fmt::Write, path::Path};
 
 use arc_ship::Pass;
 use arc_spool::Ledger;
@@ -106,15 +106,20 @@ pub(crate) fn print(all: &Collected, as_json: bool) -> Result<(), Failure> {
     text.extend([style::heading("on this machine"), ": ".to_owned(), parts.join(", "), "\n".to_owned()]);
     for (why, rejected) in &ledger.rejected {
         let spans = number::counted(rejected.spans, "span");
-        text.push_str(&format!("  {} {spans}: {}\n", "rejected".red(), plain_line(why, 200)));
+        let _ = writeln!(text, "  {} {spans}: {}", "rejected".red(), plain_line(why, 200));
+    }
+    if all.bytes_left > 0 {
+        // What was not delivered was not counted either: a batch counts when it is committed.
+        let bytes = number::counted(all.bytes_left, "byte");
+        let _ = writeln!(text, "  waiting: {bytes} of records in {}", plain_line(&all.spool, 200));
     }
     if ledger.records_damaged > 0 {
         let records = number::counted(ledger.records_damaged, "record");
-        text.push_str(&format!("  {} {records} in damaged places of a file\n", "lost".red()));
+        let _ = writeln!(text, "  {} {records} in damaged places of a file", "lost".red());
     }
     if all.processes_elsewhere > 0 {
         let processes = number::count(all.processes_elsewhere);
-        text.push_str(&format!("  left alone: {processes} being read by another program, `arc-eval serve` perhaps\n"));
+        let _ = writeln!(text, "  left alone: {processes} being read by another program, `arc-eval serve` perhaps");
     }
     Ok(data(&text)?)
 }

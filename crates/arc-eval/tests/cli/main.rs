@@ -4,9 +4,9 @@
 #![cfg(test)]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots with them")]
 
+mod collect;
 mod connect;
 mod debug;
-mod doctor;
 mod fixture;
 mod home;
 mod import;
