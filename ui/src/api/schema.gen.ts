@@ -457,6 +457,8 @@ export interface components {
         Detection: {
             /** @description The stable id of what was recognised; `None` is "unknown". */
             id?: string | null;
+            /** @description Its version, where one was declared. */
+            version?: string | null;
             /**
              * Format: double
              * @description The share of the evidence's weight that speaks for it, in 0..=1; `None` when unknown.
@@ -1004,6 +1006,11 @@ export interface components {
              */
             framework: string | null;
             /**
+             * @description That framework's version.
+             * @default null
+             */
+            framework_version: string | null;
+            /**
              * Format: int32
              * @description The highest number of steps the run may take.
              * @default null
@@ -1388,6 +1395,30 @@ export interface components {
              * @default null
              */
             audio_output: number | null;
+            /**
+             * Format: int64
+             * @description Tokens of images and documents among the input.
+             * @default null
+             */
+            image_input: number | null;
+            /**
+             * Format: int64
+             * @description Tokens of images among the output.
+             * @default null
+             */
+            image_output: number | null;
+            /**
+             * Format: int64
+             * @description Video tokens among the input.
+             * @default null
+             */
+            video_input: number | null;
+            /**
+             * Format: int64
+             * @description Of the input, what tools that the provider runs itself put into the prompt.
+             * @default null
+             */
+            tool_input: number | null;
             /**
              * @description Who counted.
              * @default reported
