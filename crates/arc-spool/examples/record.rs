@@ -1,4 +1,4 @@
-//! A program that records, for the tests and for trying things by hand: `record hang|exit|fill|fork DIR [NUMBER]`.
+//! A program that records, for the tests and for trying things by hand: `record hang|exit|fill|fork|drain DIR [NUMBER]`.
 #![expect(clippy::print_stdout, reason = "a program of the tests, which read what it prints")]
 
 use std::{env, error::Error, thread, time::Duration};
@@ -7,7 +7,7 @@ use arc_spool::{Context, Delivery, Kind, Options, Record, Spool, Writer};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
-    let what = arguments.next().ok_or("say what: hang, exit, fill, fork")?;
+    let what = arguments.next().ok_or("say what: hang, exit, fill, fork, drain")?;
     let dir = arguments.next().ok_or("say where")?;
     let number: i32 = arguments.next().map_or(Ok(0), |number| number.parse())?;
     let writer = Writer::new(Options::new(&dir));
@@ -26,6 +26,18 @@ fn main() -> Result<(), Box<dyn Error>> {
                 if number == 1 {
                     a_run(&writer, 2);
                 }
+                println!("child {}", std::process::id());
+            }
+            wait_for_the_end()
+        }
+        "drain" => {
+            a_run(&writer, 1);
+            let spool = Spool::open(&dir);
+            let process = writer.process().ok_or("nothing was written")?;
+            let mut drain = spool.drain(&process)?.ok_or("somebody else drains")?;
+            let batch = drain.next(1 << 20)?.ok_or("nothing to drain")?;
+            drain.commit(&batch, &Delivery::stored())?;
+            if matches!(fork::fork(), Ok(fork::Fork::Child)) {
                 println!("child {}", std::process::id());
             }
             wait_for_the_end()

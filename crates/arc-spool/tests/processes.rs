@@ -28,7 +28,7 @@ fn program() -> PathBuf {
 fn start(arguments: &[&str]) -> (Child, Vec<String>) {
     let mut child = Command::new(program()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let wanted = if arguments[0] == "fork" { 3 } else { 1 };
+    let wanted = if ["fork", "drain"].contains(&arguments[0]) { 3 } else { 1 };
     let lines: Vec<String> = lines.take(wanted).collect();
     assert!(lines.contains(&"ready".to_owned()), "{lines:?}");
     (child, lines)
@@ -142,6 +142,23 @@ fn a_killed_parent_is_dead_although_its_child_inherited_the_lock() {
     kill(parent.id());
     parent.wait().unwrap();
     let spans = drained(dir.path());
+    assert_eq!(ending(&spans["agent"]), "termination=killed last_step=search");
+    kill(forked);
+}
+
+#[test]
+fn a_killed_drainer_is_succeeded_although_its_child_inherited_the_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut parent, lines) = start(&["drain", dir.path().to_str().unwrap()]);
+    let forked: u32 = lines.iter().find_map(|line| line.strip_prefix("child ")).unwrap().parse().unwrap();
+    let spool = Spool::open(dir.path());
+    let process = spool.processes().unwrap().remove(0);
+    assert!(spool.drain(&process.id).unwrap().is_none());
+    kill(parent.id());
+    parent.wait().unwrap();
+    let spans = drained(dir.path());
+    let names: Vec<&str> = spans.keys().map(String::as_str).collect();
+    assert_eq!(names, ["agent", "llm"], "what was delivered before is not delivered again");
     assert_eq!(ending(&spans["agent"]), "termination=killed last_step=search");
     kill(forked);
 }
