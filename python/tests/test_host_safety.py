@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import importlib
 import inspect
 import pkgutil
+import threading
 
+import aiohttp
 import openai
 import pytest
+import requests
 
 import agent_eval
+import agent_eval._clients
 from agent_eval import _guard
 from agent_eval.trace import ArcTracer
 
@@ -24,77 +29,69 @@ match = { last_role = "tool" }
 text = "It is blue."
 """
 
-MODULES = [
-    importlib.import_module(f"agent_eval.{module.name}")
-    for module in pkgutil.iter_modules(agent_eval.__path__)
-    if not module.ispkg
-] + [
-    importlib.import_module(f"agent_eval._providers.{name}")
-    for name in ("_facts", "anthropic_messages", "openai_chat", "openai_responses")
-]
+
+def modules(package):
+    found = [
+        importlib.import_module(f"{package.__name__}.{each.name}") for each in pkgutil.iter_modules(package.__path__)
+    ]
+    # The native part fails through what calls it; the frameworks' hooks have tests of their own.
+    return [module for module in found if module.__name__ not in ("agent_eval._core", "agent_eval._frameworks")]
+
+
+MODULES = [*modules(agent_eval), *modules(agent_eval._clients)]
 
 # The outermost layer: what stands between host and guard cannot itself be guarded. It is only hand-over code.
 OUTERMOST = {
     "_guard.attempt",
-    "_http._send",
-    "_http._send_async",
-    "_http._send_traced",
-    "_http._Tee.__init__",
-    "_http._Tee.__iter__",
-    "_http._Tee.__aiter__",
-    "_http._Tee.close",
-    "_http._Tee.aclose",
-    "_http._Tee._self_over",
-    "_http._Tee.__del__",
-    "_steps._Stepwise.__del__",
-    "transport.HttpTransport._work",
-    "_steps._Stepwise.__init__",
-    "_steps._Resumable.send",
-    "_steps._Resumable.throw",
-    "_steps._Resumable.close",
-    "_steps._Resumable._self_go",
+    "_carry._in_run",
+    "_clients._aiohttp._Buffer.popleft",
+    "_clients._aiohttp._request_traced",
+    "_clients._httpx._Tee.__del__",
+    "_clients._httpx._Tee.__iter__",
+    "_clients._httpx._Tee._self_over",
+    "_clients._httpx._Tee.close",
+    "_clients._httpx._send_traced",
+    "_clients._seam.is_watched",
+    "_clients._urllib3._send",
+    "_results.TracedResult.__del__",
+    "_results.TracedResult.__enter__",
+    "_results.TracedResult.__iter__",
+    "_results.TracedResult.__next__",
+    "_results.TracedResult._self_going",
     "_steps.Steps.__init__",
     "_steps.Steps.step",
-    "_steps._Items.__init__",
-    "_steps._Awaiting.__init__",
-    "_steps._Awaiting.__iter__",
-    "_steps._Awaiting.__next__",
+    "_steps.TracedAsyncGenerator.__aiter__",
+    "_steps.TracedAsyncGenerator.__anext__",
+    "_steps.TracedContext.__enter__",
+    "_steps.TracedContext.__exit__",
     "_steps.TracedCoroutine.__await__",
     "_steps.TracedGenerator.__iter__",
     "_steps.TracedGenerator.__next__",
-    "_steps.TracedAsyncGenerator.__aiter__",
-    "_steps.TracedAsyncGenerator.__anext__",
-    "_steps.TracedAsyncGenerator.aclose",
-    "_steps._AsyncStep.__init__",
     "_steps._AsyncStep.__await__",
-    "_steps._AsyncStep.send",
-    "_steps._AsyncStep.throw",
+    "_steps._AsyncStep.__init__",
     "_steps._AsyncStep.__next__",
     "_steps._AsyncStep._self_go",
-    "_wrap._Call.__init__",
-    "_wrap._Call.__call__",
-    "_wrap.TracedObject.__init__",
+    "_steps._AsyncStep.send",
+    "_steps._Awaiting.__init__",
+    "_steps._Awaiting.__next__",
+    "_steps._Items.__init__",
+    "_steps._Resumable._self_go",
+    "_steps._Resumable.close",
+    "_steps._Resumable.send",
+    "_steps._Resumable.throw",
+    "_steps._Stepwise.__del__",
+    "_steps._Stepwise.__init__",
     "_wrap.TracedObject.__getattr__",
-    "_wrap._object_call",
+    "_wrap._Call.__call__",
+    "_wrap._Call.__init__",
     "_wrap._starts_later",
-    "_wrap._method_of",
-    "trace.ArcTracer.__init__",
-    "trace.ArcTracer.trace_agent",
-    "trace.ArcTracer.run",
-    "trace.ArcTracer.record_outcome",
     "trace.ArcTracer.flush",
-    "trace.ArcTracer.shutdown",
-    "trace.RunBlock.__init__",
+    "trace.ArcTracer.record_outcome",
+    "trace.ArcTracer.run",
+    "trace.ArcTracer.trace_agent",
     "trace.RunBlock.__enter__",
     "trace.RunBlock.__exit__",
-    "trace.RunBlock.record_outcome",
-    "trace._program",
-    "trace._resource",
-    "transport.shared_transport",
-    "transport.HttpTransport.__init__",
-    "transport.HttpTransport._reset",
-    "_sender.Sender.__init__",
-    "_sender.Sender.forget",
+    "trace.RunBlock.__init__",
 }
 
 
@@ -153,6 +150,42 @@ async def answer_async(question):
     return question
 
 
+class Stream:
+    def __init__(self, items):
+        self.items = iter(items)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.items)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        return None
+
+
+def in_threads(question):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(question))
+    thread.start()
+    thread.join()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return found + list(pool.map(str.upper, found))
+
+
+def by_other_libraries(url):
+    body = {"model": "m", "messages": [{"role": "user", "content": "what colour?"}]}
+
+    async def main():
+        async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:
+            return (await response.json())["choices"][0]["finish_reason"]
+
+    return requests.post(url, json=body).json()["choices"][0]["finish_reason"], asyncio.run(main())
+
+
 def failing(question):
     raise BoomError("b")
 
@@ -178,6 +211,11 @@ def host(client, tracer):
             seen.append((await traced("q")).choices[0].finish_reason)
 
     asyncio.run(main())
+    seen.append(tracer.trace_agent(in_threads)("q"))
+    seen.append(tracer.trace_agent(by_other_libraries)(f"{client.base_url}chat/completions"))
+    seen.append(list(tracer.trace_agent(lambda q: Stream(q))("ab")))
+    with tracer.trace_agent(lambda q: Stream(q))("c") as entered:
+        seen.append(next(entered))
     try:
         tracer.trace_agent(failing)("q")
     except BoomError as error:
@@ -186,7 +224,8 @@ def host(client, tracer):
     return seen
 
 
-EXPECTED = ["It is blue.", ["a", "b"], "a", "q", ["a", "b"], "tool_calls", ("b", None, None)]
+EXPECTED = ["It is blue.", ["a", "b"], "a", "q", ["a", "b"], "tool_calls", ["q", "Q"]]
+EXPECTED += [("tool_calls", "tool_calls"), ["a", "b"], "c", ("b", None, None)]
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +246,7 @@ def client(tmp_path_factory):
 
 def test_the_host_program_itself_is_as_expected(client, sink):
     assert host(client, ArcTracer()) == EXPECTED
-    assert len(sink.runs) == 7
+    assert len(sink.runs) == 11
     assert _guard.failures == 0
 
 
