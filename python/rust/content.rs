@@ -41,20 +41,28 @@ const MAX_TEXT_IN_BODY: usize = 64 << 10;
 /// Prefixes of the names whose texts are facts. What is not named is content: a name that nobody foresaw must not let
 /// anything out.
 const FACTS: &[&str] = &[
+    "agent.name",
     "arc_eval.",
     "code.",
     "error.",
     "gen_ai.",
     "http.",
+    "llm.model_name",
+    "llm.provider",
+    "llm.system",
     "mcp.",
     "network.",
     "openinference.",
+    "otel.scope.",
     "process.",
     "rpc.",
     "server.",
     "service.",
     "session.",
     "telemetry.",
+    "tool.name",
+    "tool_call.id",
+    "traceloop.span.kind",
     "url.",
     "user.id",
 ];

@@ -124,3 +124,45 @@ def test_a_model_that_refuses_is_a_failed_run(lab):
     assert (run.verdict, run.run["termination"]) == ("failed", "exception")
     assert (len(run.calls), len(run.tools)) == (1, 0)
     assert run.calls[0].error is not None
+
+
+def test_a_tool_of_an_mcp_workbench_is_a_call_with_its_id(lab):
+    station = '''
+from mcp.server.fastmcp import FastMCP
+
+server = FastMCP("weather-station")
+
+
+@server.tool()
+def get_weather(city: str) -> str:
+    "Returns the weather in a city."
+    return f"rain in {city}"
+
+
+server.run()
+'''
+    (lab.folder / "station.py").write_text(station)
+    code = """
+import asyncio, sys
+from agent_eval.trace import ArcTracer
+from autogen_agentchat.agents import AssistantAgent
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+from autogen_ext.tools.mcp import McpWorkbench, StdioServerParams
+
+model = OpenAIChatCompletionClient(model="gpt-4o-2024-08-06")
+
+async def main():
+    async with McpWorkbench(StdioServerParams(command=sys.executable, args=["station.py"])) as workbench:
+        agent = AssistantAgent("weather", model, workbench=workbench, reflect_on_tool_use=True)
+        traced = ArcTracer("travel").trace_agent(agent)
+        print((await traced.run(task="What is the weather in Oslo?")).messages[-1].content)
+
+asyncio.run(main())
+"""
+    done = lab.run(code, SCRIPT)
+    assert (done.stdout, done.code) == ("Take an umbrella.\n", 0), done.stderr
+    run = lab.recorded()
+    assert (run.run["llm_calls"], run.tokens, run.run["tool_calls"]) == (2, (2500, 24), 1), run.tree()
+    asked, sent = run.tools
+    assert (asked.tool["name"], asked.tool["id"], asked.result) == ("get_weather", "call_oslo", "rain in Oslo")
+    assert sent.attributes["mcp.server.name"] == "weather-station", sent.attributes

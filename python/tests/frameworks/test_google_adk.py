@@ -62,6 +62,8 @@ def test_the_guide_is_a_run_with_its_calls(lab):
     recorded = lab.recorded()
     assert recorded.framework == ("google-adk", version_of(FRAMEWORK, "google-adk"))
     assert recorded.run["agent"] == {"name": "weather", "version": "1.0"}
+    assert recorded.run["user"] == "ada"
+    assert recorded.run["session"] is not None
     assert recorded.run["input_preview"] == "What is the weather in Oslo?"
     assert recorded.run["output_preview"] == "Take an umbrella."
     assert (len(recorded.calls), recorded.tokens) == (2, (2500, 24))

@@ -137,3 +137,65 @@ tool_calls = [{ name = "get_weather", arguments = { city = "Oslo, Norway" } }]
     run = lab.recorded()
     assert [(tool.error, tool.result) for tool in run.tools] == [("which Oslo?", None), (None, "rain in Oslo, Norway")]
     assert len(run.calls) == 3
+
+
+def test_spans_of_the_frameworks_own_instrumentation_are_part_of_the_run_and_count_once(lab):
+    code = (
+        AGENT.format(body="return f'rain in {city}'")
+        + """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+exporter = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+Agent.instrument_all()
+print(traced.run_sync("What is the weather in Oslo?").output)
+print(sorted(span.name for span in exporter.get_finished_spans()))
+"""
+    )
+    done = lab.run(code, SCRIPT, OTEL_SDK_DISABLED="false")
+    names = ["chat gpt-4o", "chat gpt-4o", "execute_tool get_weather", "invoke_agent weather"]
+    assert (done.stdout.split("\n")[:2], done.code) == (["Take an umbrella.", str(names)], 0), done.stderr
+    run = lab.recorded()
+    assert (run.run["llm_calls"], run.tokens, run.run["tool_calls"]) == (2, (2500, 24), 1)
+    assert run.framework[0] == "pydantic-ai"
+
+
+def test_a_tool_of_an_mcp_server_counts_once_and_names_the_server(lab):
+    station = '''
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("weather-station")
+
+
+@server.tool()
+def get_weather(city: str) -> str:
+    "Returns the weather in a city."
+    return f"rain in {city}"
+
+
+server.run()
+'''
+    (lab.folder / "station.py").write_text(station)
+    code = """
+import sys
+from agent_eval.trace import ArcTracer
+from fastmcp.client.transports import StdioTransport
+from pydantic_ai import Agent
+from pydantic_ai.mcp import MCPToolset
+
+agent = Agent(
+    "openai-chat:gpt-4o", name="weather", toolsets=[MCPToolset(StdioTransport(sys.executable, ["station.py"]))]
+)
+print(ArcTracer("travel").trace_agent(agent).run_sync("What is the weather in Oslo?").output)
+"""
+    done = lab.run(code, SCRIPT)
+    assert (done.stdout, done.code) == ("Take an umbrella.\n", 0), done.stderr
+    run = lab.recorded()
+    assert (run.run["llm_calls"], run.tokens, run.run["tool_calls"]) == (2, (2500, 24), 1), run.tree()
+    assert [tool.attributes.get("mcp.server.name") for tool in run.tools] == [None, "weather-station"]
+    assert run.tools[0].result == "rain in Oslo"

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from .._guard import attempt
+from .._run import Run
 from . import _calls
 from ._nodes import Framework, Node, Nodes, begin, stand_for_run
 
@@ -89,13 +90,22 @@ def _agent_key(given: dict[str, Any]) -> tuple[str, str, str]:
 
 def _agent_begins(given: dict[str, Any]) -> None:
     node = stand_for_run(FRAMEWORK)
-    if node is None:
+    if node is not None:
+        attempt(_conversation, node.run, given["callback_context"].session)
+    else:
         parent = getattr(given["agent"], "parent_agent", None)
         within = _open.get((*_agent_key(given)[:2], parent.name)) if parent is not None else None
         node = begin("agent", given["agent"].name, framework=FRAMEWORK, within=within)
     if node is not None:
         node.enter()
         _open.add(_agent_key(given), node)
+
+
+def _conversation(run: Run, session: Any) -> None:
+    """Gives the run the framework's session and user, where the host has named none itself."""
+    for name, value in (("gen_ai.conversation.id", session.id), ("user.id", session.user_id)):
+        if not run.has(name):
+            run.set(**{name: str(value)})
 
 
 def _agent_ends(given: dict[str, Any], _answer: Any) -> None:

@@ -24,16 +24,6 @@ from .._span import Event, Value
 
 MAX_TAKEN = 20_000
 
-# With content left out, texts stay only where they name things.
-_NAMES = (
-    "gen_ai.operation.name gen_ai.provider.name gen_ai.system gen_ai.request.model gen_ai.response.model "
-    "gen_ai.response.id gen_ai.response.finish_reasons gen_ai.agent.name gen_ai.agent.id gen_ai.conversation.id "
-    "gen_ai.tool.name gen_ai.tool.call.id gen_ai.tool.type openinference.span.kind llm.model_name llm.provider "
-    "llm.system tool.name tool_call.id agent.name traceloop.span.kind mcp.method.name error.type server.address "
-    "exception.type"
-)
-NAMES = frozenset(_NAMES.split())
-
 
 class Taken:
     """A span of the host's that was taken in."""
@@ -98,7 +88,7 @@ class Taker:
         if above is not None and above.began_ns >= began_ns:
             parent_id = above.step.span_id
         now = run.trace.now_ns()
-        attributes = _attributes(run, span.attributes)
+        attributes = _attributes(span.attributes)
         attributes["arc_eval.sequence"] = run.trace.next_sequence()
         scope = span.instrumentation_scope
         if scope is not None:
@@ -122,27 +112,21 @@ class Taker:
         taken = self._find(span.get_span_context())
         if taken is None:
             return
-        run = taken.run
-        attributes = _attributes(run, span.attributes)
-        error = None
-        if span.status.status_code.name == "ERROR":
-            kind = attributes.get("error.type")
-            error = (str(kind) if kind is not None else "error", span.status.description or "")
+        attributes = _attributes(span.attributes)
         events: list[Event] = [
-            {"name": event.name, "time_ns": event.timestamp, "attributes": _attributes(run, event.attributes)}
+            {"name": event.name, "time_ns": event.timestamp, "attributes": _attributes(event.attributes)}
             for event in span.events
         ]
+        error = None
+        if span.status.status_code.name == "ERROR":
+            raised = next((event["attributes"].get("exception.type") for event in reversed(events)), None)
+            error = (str(attributes.get("error.type") or raised or "error"), span.status.description or "")
         taken.step.end(attributes, error, events, end_ns=span.end_time, name=span.name)
 
 
-def _attributes(run: Run, found: Mapping[str, Any] | None) -> dict[str, Value]:
-    """Returns a span's attributes as they are; without content, only numbers and names."""
-    with_content = run.settings.capture_content is True
-    kept: dict[str, Value] = {}
-    for key, value in (found or {}).items():
-        if with_content or key in NAMES or isinstance(value, (bool, int, float)):
-            kept[key] = list(value) if isinstance(value, (tuple, list)) else value
-    return kept
+def _attributes(found: Mapping[str, Any] | None) -> dict[str, Value]:
+    """Returns attributes as they are; what of them is content, and what becomes of it, is the recorder's business."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in (found or {}).items()}
 
 
 taker = Taker()
