@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router";
 import type { Verdict } from "./api/types.ts";
 import { Shell } from "./components/Shell.tsx";
+import { CapturePage } from "./pages/capture/Page.tsx";
 import { HomePage } from "./pages/home/Page.tsx";
 import { MissingPage } from "./pages/missing/Page.tsx";
 import { RunPage } from "./pages/run/Page.tsx";
@@ -59,7 +60,9 @@ const runRoute = createRoute({
   component: RunPage,
 });
 
-const routeTree = rootRoute.addChildren([homeRoute, runsRoute, runRoute]);
+const captureRoute = createRoute({ getParentRoute: () => rootRoute, path: "/capture", component: CapturePage });
+
+const routeTree = rootRoute.addChildren([homeRoute, runsRoute, runRoute, captureRoute]);
 
 /** Addresses hold plain text: `?task=12` is the text "12", not a number. */
 export function parseSearch(search: string): Raw {

@@ -1,7 +1,7 @@
 // Every question the pages ask, under the key that live events invalidate.
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { currentProject, getJson } from "./client.ts";
-import type { AgentList, FindingList, Report, Run, RunList, RunWithSpans, Verdict } from "./types.ts";
+import type { AgentList, CaptureLedger, FindingList, Report, Run, RunList, RunWithSpans, Verdict } from "./types.ts";
 
 export type RunFilters = {
   agent?: string | undefined;
@@ -20,6 +20,7 @@ export const keys = {
   runs: () => key("runs"),
   run: (id: string) => key("run", id),
   findings: () => key("findings"),
+  capture: () => key("capture"),
 };
 
 export const agentsQuery = () =>
@@ -55,6 +56,12 @@ export const evidenceQuery = (agent: string, leaf: string, limit: number) =>
   queryOptions({
     queryKey: [...keys.findings(), agent, leaf, limit],
     queryFn: ({ signal }) => getJson<FindingList>("/api/v1/findings", { agent, leaf, limit }, signal),
+  });
+
+export const captureQuery = () =>
+  queryOptions({
+    queryKey: keys.capture(),
+    queryFn: ({ signal }) => getJson<CaptureLedger>("/api/v1/capture", {}, signal),
   });
 
 /** The time runs are listed by. */

@@ -5,6 +5,8 @@ type Schemas = components["schemas"];
 
 export type AgentList = Schemas["AgentList"];
 export type AgentSummary = Schemas["AgentSummary"];
+export type CaptureLedger = Schemas["CaptureLedger"];
+export type CaptureSource = Schemas["CaptureSource"];
 export type Cost = Schemas["Cost"];
 export type Detection = Schemas["Detection"];
 export type Evidence = Schemas["Evidence"];

@@ -34,6 +34,9 @@ export function Shell() {
           <Link to="/runs" activeOptions={{ includeSearch: false }} className={css.link}>
             Runs
           </Link>
+          <Link to="/capture" activeOptions={{ includeSearch: false }} className={css.link}>
+            Capture
+          </Link>
         </nav>
         <span className={css.live} data-live={live} title={explanation} role="status">
           <span className={css.lamp} aria-hidden="true" />

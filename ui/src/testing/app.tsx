@@ -37,6 +37,7 @@ export const FIXTURE_ANSWERS: Answers = {
   "/api/v1/agents/Healthcare%20Assistant/report": fixtures.report,
   "/api/v1/runs": fixtures.runs,
   "/api/v1/runs/0af7651916cd43dd8448eb211c80319c": fixtures.run,
+  "/api/v1/capture": { recent_gaps: 0, total: {}, spool: null, sources: [] },
   "/api/v1/findings": (url: URL) => ({
     findings: fixtures.run().findings.filter((finding) => finding.leaf === url.searchParams.get("leaf")),
     next: null,

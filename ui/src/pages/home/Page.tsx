@@ -4,6 +4,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { useTitle } from "../../components/useTitle.ts";
 import { plural } from "../../format/rate.ts";
+import { CaptureNotice } from "./CaptureNotice.tsx";
 import { Fixes } from "./Fixes.tsx";
 import { GettingStarted } from "./GettingStarted.tsx";
 import { useHome } from "./loader.ts";
@@ -22,7 +23,12 @@ export function HomePage() {
     case "failed":
       return <Failure what="the agent's performance" error={home.error} onRetry={home.retry} />;
     case "empty":
-      return <GettingStarted />;
+      return (
+        <>
+          <CaptureNotice />
+          <GettingStarted />
+        </>
+      );
     case "no-such-agent":
       return (
         <Empty title={`No agent is called “${home.agent}”`}>
@@ -40,6 +46,7 @@ export function HomePage() {
           {home.agents.length > 1 && (
             <AgentChoice names={home.agents.map((one) => one.name)} value={home.report.agent.name} />
           )}
+          <CaptureNotice />
           <PerformanceCard report={home.report} />
           <Fixes report={home.report} places={home.places} />
         </div>
