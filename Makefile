@@ -100,6 +100,11 @@ accuracy: ## measure detectors and models on labelled runs (ARC_EVAL_DATA) and w
 	  mv docs/reference/accuracy.md.new docs/reference/accuracy.md; echo "wrote docs/reference/accuracy.md"; \
 	else echo "SKIPPED: there are no labelled runs in $(ARC_EVAL_DATA); docs/reference/accuracy.md stays as it is" >&2; fi
 
+.PHONY: bench-sdk
+bench-sdk: $(VENV)/sdk.stamp ## measure what recording costs the agent, beside opentelemetry-sdk, and write bench/RESULTS.md
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement bench/sdk/requirements.txt
+	$(VENV)/bin/python bench/sdk/bench.py
+
 gen: ## write the generated pages and the page's types
 	cargo xtask gen
 	cd ui && npm run gen

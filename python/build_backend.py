@@ -57,6 +57,10 @@ def _with_script(wheel: pathlib.Path, program: pathlib.Path) -> str:
         scripts.mkdir(parents=True)
         shutil.copy2(program, scripts / PROGRAM)
         (scripts / PROGRAM).chmod(0o755)
+        # Line tables for backtraces are most of its size.
+        strip = shutil.which("strip")
+        if strip is not None:
+            subprocess.run([strip, str(scripts / PROGRAM)], check=False)  # noqa: S603
         wheel.unlink()
         _wheel("pack", "--dest-dir", str(wheel.parent), str(unpacked))
     return wheel.name

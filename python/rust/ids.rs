@@ -22,7 +22,7 @@ fn take<const N: usize>() -> [u8; N] {
         Ok(pool) => pool,
         Err(poisoned) => poisoned.into_inner(),
     };
-    let process = std::process::id();
+    let process = crate::process::id();
     if pool.used + N > BATCH || pool.process != process {
         if getrandom::fill(&mut pool.bytes).is_err() {
             return fallback();
@@ -46,7 +46,7 @@ fn fallback<const N: usize>() -> [u8; N] {
     static COUNTER: AtomicU64 = AtomicU64::new(1);
     let mut hash = blake3::Hasher::new();
     hash.update(&crate::process::now_ns().to_le_bytes());
-    hash.update(&std::process::id().to_le_bytes());
+    hash.update(&crate::process::id().to_le_bytes());
     hash.update(&COUNTER.fetch_add(1, Ordering::Relaxed).to_le_bytes());
     let mut id = [0; N];
     hash.finalize_xof().fill(&mut id);
@@ -85,21 +85,48 @@ pub(crate) fn tool_span_id<'py>(
 }
 
 fn hex<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, pyo3::types::PyString> {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    let text: String = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
-    pyo3::types::PyString::new(py, &text)
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'0'; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            *high = DIGITS.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
+            *low = DIGITS.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
+        }
+    }
+    let digits = text.get(..2 * bytes.len()).unwrap_or_default();
+    pyo3::types::PyString::new(py, std::str::from_utf8(digits).unwrap_or_default())
 }
+
+/// The value of a hexadecimal digit, 255 for what is none.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut digit = 0;
+    while digit < 10 {
+        values[b'0' as usize + digit as usize] = digit;
+        digit += 1;
+    }
+    while digit < 16 {
+        values[b'a' as usize + digit as usize - 10] = digit;
+        values[b'A' as usize + digit as usize - 10] = digit;
+        digit += 1;
+    }
+    values
+};
 
 /// Reads an id in hexadecimal.
 pub(crate) fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N {
         return None;
     }
+    let value = |digit: &u8| VALUES.get(usize::from(*digit)).copied().unwrap_or(255);
     let mut id = [0; N];
+    let mut wrong = 0;
     for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
         let [high, low] = pair else { return None };
-        let digit = |ascii: u8| char::from(ascii).to_digit(16);
-        *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
+        let (high, low) = (value(high), value(low));
+        wrong |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(id)
+    (wrong < 16).then_some(id)
 }

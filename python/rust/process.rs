@@ -3,7 +3,10 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,6 +23,20 @@ pub(crate) struct Spooling {
 }
 
 static ALL: Mutex<Vec<Arc<Spooling>>> = Mutex::new(Vec::new());
+
+/// The process that this is, as far as Python knows; a fork that Python does not know of is noticed by the writer.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// Returns the id of this process without asking the system each time.
+pub(crate) fn id() -> u32 {
+    match PROCESS.load(Ordering::Relaxed) {
+        0 => {
+            PROCESS.store(std::process::id(), Ordering::Relaxed);
+            std::process::id()
+        }
+        known => known,
+    }
+}
 
 /// Held for moments only, by a thread that is attached to the interpreter like the one that forks: free in a child.
 fn all() -> MutexGuard<'static, Vec<Arc<Spooling>>> {
@@ -91,6 +108,7 @@ pub(crate) fn now_ns_py() -> u64 {
 /// Gives a forked child files of its own. To be called in it first thing.
 #[pyfunction]
 pub(crate) fn after_fork() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
     for spooling in all().iter() {
         spooling.writer.after_fork();
     }

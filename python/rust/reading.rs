@@ -5,7 +5,7 @@ use pyo3::{exceptions::PyOSError, prelude::*, types::PyBytes};
 
 /// Returns everything that is in a spool as OTLP protobuf requests. Takes nothing out of it.
 #[pyfunction]
-pub(crate) fn read_spool<'py>(py: Python<'py>, spool: std::path::PathBuf) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+pub(crate) fn read_spool(py: Python<'_>, spool: std::path::PathBuf) -> PyResult<Vec<Bound<'_, PyBytes>>> {
     let requests = py.detach(|| read(spool)).map_err(|error| PyOSError::new_err(error.to_string()))?;
     Ok(requests.iter().map(|request| PyBytes::new(py, request)).collect())
 }

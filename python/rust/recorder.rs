@@ -2,7 +2,6 @@
 
 use std::{
     cell::Cell,
-    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
@@ -13,7 +12,7 @@ use std::{
 
 use arc_spool::{Appended, Context, Kind, Record};
 use pyo3::{
-    exceptions::{PyRuntimeError, PyTypeError, PyValueError},
+    exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError},
     ffi, intern,
     prelude::*,
     types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString},
@@ -49,6 +48,9 @@ const RESOURCE_ATTRIBUTES: u8 = 1;
 /// A larger record is written while other threads of the host go on.
 const LARGE: usize = 64 * 1024;
 
+/// So many contexts are remembered.
+const MOST_CONTEXTS: usize = 64;
+
 thread_local! {
     /// The last record's memory. Taken out while in use: a host's function may record while we record.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -66,10 +68,11 @@ pub(crate) struct Recorder {
     sampled_below: Option<u64>,
     scope: Vec<u8>,
     /// By the identity of the host's mapping, which is kept alive, and by process.
-    contexts: Mutex<HashMap<ContextKey, (Py<PyAny>, Context)>>,
+    contexts: Mutex<Vec<(ContextKey, Py<PyAny>, Context)>>,
     closed: AtomicBool,
     unsampled: AtomicU64,
     failed: AtomicU64,
+    on_error: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -77,7 +80,7 @@ impl Recorder {
     /// Makes a recorder. Opens nothing yet.
     #[new]
     #[pyo3(signature = (spool, *, version, program = "", endpoint = None, api_key = None, limit_bytes = None,
-        capture_content = None, redact = None, sample = 1.0))]
+        capture_content = None, redact = None, sample = 1.0, on_error = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
         py: Python<'_>,
@@ -90,6 +93,7 @@ impl Recorder {
         capture_content: Option<&Bound<'_, PyAny>>,
         redact: Option<&Bound<'_, PyAny>>,
         sample: f64,
+        on_error: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         if !(0.0..=1.0).contains(&sample) {
             return Err(PyValueError::new_err("sample is a share from 0 to 1"));
@@ -108,27 +112,26 @@ impl Recorder {
             closed: AtomicBool::new(false),
             unsampled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            on_error,
         })
     }
 
-    /// Takes the record of a span, or of a part of one; returns whether it is in the spool.
-    ///
-    /// Raises when the record is none; then nothing of it is written.
-    fn record(&self, span: &Bound<'_, PyDict>) -> PyResult<bool> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Ok(false);
+    /// Takes the record of a span, or of a part of one; returns whether it is in the spool. What is no record is told to
+    /// `on_error`, and counted; nothing of it is written.
+    fn record(&self, span: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let error = match self.taken(span) {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        let py = span.py();
+        // What is no error but on its way to the host (an interrupt) goes there.
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
         }
-        let mut message = Message { bytes: SCRATCH.take() };
-        message.clear();
-        let taken = catch_unwind(AssertUnwindSafe(|| self.take(span, &mut message)));
-        if message.bytes.capacity() <= LARGE {
-            SCRATCH.set(message.bytes);
+        if let Some(on_error) = &self.on_error {
+            on_error.call1(py, (error.into_value(py),))?;
         }
-        let taken = taken.unwrap_or_else(|_| Err(PyRuntimeError::new_err("a record could not be encoded")));
-        if taken.is_err() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        taken
+        Ok(false)
     }
 
     /// Opens the spool now, so that the first record costs no more than the others.
@@ -164,6 +167,23 @@ impl Recorder {
 }
 
 impl Recorder {
+    fn taken(&self, span: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let mut message = Message { bytes: SCRATCH.take() };
+        message.clear();
+        let taken = catch_unwind(AssertUnwindSafe(|| self.take(span.cast()?, &mut message)));
+        if message.bytes.capacity() <= LARGE {
+            SCRATCH.set(message.bytes);
+        }
+        let taken = taken.unwrap_or_else(|_| Err(PyRuntimeError::new_err("a record could not be encoded")));
+        if taken.is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
     fn take(&self, span: &Bound<'_, PyDict>, message: &mut Message) -> PyResult<bool> {
         let py = span.py();
         let trace_id: [u8; 16] = id_of(span, intern!(py, "trace_id"))?;
@@ -355,9 +375,9 @@ impl Recorder {
         let py = span.py();
         let resource =
             item(span, intern!(py, "resource")).ok_or_else(|| PyTypeError::new_err("a record has a resource"))?;
-        let key = (resource.as_ptr() as usize, std::process::id());
+        let key = (resource.as_ptr() as usize, process::id());
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, context)) = contexts.get(&key) {
+        if let Some((_, _, context)) = contexts.iter().find(|(known, _, _)| *known == key) {
             return Ok(context.clone());
         }
         let mut message = Message::default();
@@ -368,9 +388,13 @@ impl Recorder {
                 &values::cut_text(value.cast()?),
             );
         }
-        message.text_attribute(RESOURCE_ATTRIBUTES, "process.pid", &std::process::id().to_string());
+        message.text_attribute(RESOURCE_ATTRIBUTES, "process.pid", &process::id().to_string());
         let context = Context::new(message.bytes, self.scope.clone());
-        contexts.insert(key, (resource.unbind(), context.clone()));
+        // A host that hands out a new mapping each time must not fill the memory.
+        if contexts.len() >= MOST_CONTEXTS {
+            contexts.remove(0);
+        }
+        contexts.push((key, resource.unbind(), context.clone()));
         Ok(context)
     }
 }

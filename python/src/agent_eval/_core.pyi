@@ -3,6 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
+__all__ = [
+    "Recorder",
+    "after_fork",
+    "end_process",
+    "json_text",
+    "new_span_id",
+    "new_trace_id",
+    "now_ns",
+    "payload_text",
+    "read_spool",
+    "tool_span_id",
+]
+
 @final
 class Recorder:
     """Takes records of spans."""
@@ -19,11 +32,15 @@ class Recorder:
         capture_content: bool | Literal["hashed"] | None = None,
         redact: Callable[[str], str] | Sequence[str] | None = None,
         sample: float = 1.0,
+        on_error: Callable[[Exception], object] | None = None,
     ) -> Recorder:
         """Makes a recorder. Opens nothing yet."""
 
     def record(self, span: Any) -> bool:
-        """Takes the record of a span, or of a part of one; returns whether it is in the spool."""
+        """Takes the record of a span, or of a part of one; returns whether it is in the spool.
+
+        What is no record is told to ``on_error``, and counted; nothing of it is written.
+        """
 
     def prepare(self) -> bool:
         """Opens the spool now, so that the first record costs no more than the others."""

@@ -43,11 +43,11 @@ class Trace:
         self.lock = threading.RLock()
         self._sequence = itertools.count(sequence)
         # One reading of the wall clock, then the monotonic one: no duration is ever negative.
-        self._offset_ns = time.time_ns() - time.perf_counter_ns()
+        self.offset_ns = time.time_ns() - time.perf_counter_ns()
 
     def now_ns(self) -> int:
         """Returns the time, in nanoseconds since 1970."""
-        return self._offset_ns + time.perf_counter_ns()
+        return self.offset_ns + time.perf_counter_ns()
 
     def next_sequence(self) -> int:
         """Returns the next place in the order of the trace's spans."""
@@ -129,6 +129,10 @@ class Run:
             for key, value in attributes.items():
                 if value is not None:
                     self._attributes[key.replace("__", ".")] = value
+
+    def has(self, name: str) -> bool:
+        """Returns whether an attribute is set."""
+        return name in self._attributes
 
     def rename(self, name: str) -> None:
         """Gives the run the name of the agent that turned out to be called in it."""
@@ -287,17 +291,19 @@ class Step:
         parent_id: str | None = None,
         span_id: str | None = None,
     ) -> None:
+        trace = run.trace
         self.run = run
         self.span_id = span_id or new_span_id()
-        self.within = _open_place()  # the step it is part of, for the places of what follows
+        within = place.get()
+        self.within = within if within is None else _open_place()  # for the places of what follows
         self.ended = False
-        self.start_ns = run.trace.now_ns() if start_ns is None else start_ns
+        self.start_ns = trace.offset_ns + time.perf_counter_ns() if start_ns is None else start_ns
         attributes.setdefault("arc_eval.revision", 0)
         run.transport.send(
             {
-                "trace_id": run.trace.trace_id,
+                "trace_id": trace.trace_id,
                 "span_id": self.span_id,
-                "parent_id": parent_id or place_in(run),
+                "parent_id": parent_id or (run.span_id if within is None and enclosing is None else place_in(run)),
                 "name": name,
                 "kind": kind,
                 "start_ns": self.start_ns,

@@ -29,7 +29,8 @@ EXIT_SECONDS = 0.04
 class Transport(Protocol):
     """Takes records of spans. No method may raise or wait for longer than it is told to."""
 
-    def send(self, span: SpanDict) -> None:
+    @property
+    def send(self) -> Callable[[SpanDict], object]:
         """Takes a record. MUST return at once; MAY drop it, and then counts it."""
 
     def flush(self, timeout: float) -> bool:
@@ -60,19 +61,14 @@ class SpoolTransport:
             capture_content=capture_content,
             redact=redact,
             sample=sample,
+            on_error=note,
         )
-        self._record = self._recorder.record
+        # The native method itself: what it cannot take it notes, and counts as dropped.
+        self.send: Callable[[SpanDict], object] = self._recorder.record
 
     def __reduce__(self) -> Any:
         # A child process of the host gets the run it works for: what it records goes the same way.
         return shared_transport, self._options
-
-    def send(self, span: SpanDict) -> None:
-        """Takes a record, or counts it as dropped."""
-        try:
-            self._record(span)
-        except Exception as error:
-            note(error)
 
     def flush(self, timeout: float) -> bool:
         """Waits until what is recorded is delivered; at once where it is left to a local server. Returns whether."""
