@@ -163,9 +163,14 @@ assert names == ["Chat Completion with {request_data[model]!r}", "plan"], names
 
 
 def test_the_guide_is_a_trace_from_an_exporter_and_a_run_of_the_tracer(lab):
-    done = lab.run(guide_code("otel"), SCRIPT, **ENABLED, OTEL_EXPORTER_OTLP_ENDPOINT=lab.server)
+    exported, traced = guide_code("otel").split("from agent_eval.trace")
+    done = lab.run(exported, SCRIPT, **ENABLED, OTEL_EXPORTER_OTLP_ENDPOINT=lab.server)
+    assert (done.stdout, done.code) == ("Take an umbrella.\n", 0), done.stderr
+    without_exporter = exported.replace("provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))", "")
+    done = lab.run(f"{without_exporter}from agent_eval.trace{traced}", SCRIPT, **ENABLED)
     assert (done.stdout, done.code) == ("Take an umbrella.\n" * 2, 0), done.stderr
-    runs = {run.run["agent"]["name"]: run for run in lab.runs(2)}
-    assert "weather" in runs
-    for run in runs.values():
-        assert (run.run["llm_calls"], run.tokens) == (1, (1200, 18)), run.tree()
+    plain, run = lab.runs(2)
+    assert (plain.run["llm_calls"], plain.tokens) == (1, (1200, 18)), plain.tree()
+    assert (run.run["llm_calls"], run.tokens) == (1, (1200, 18)), run.tree()
+    assert run.run["agent"] == {"name": "weather", "version": "1.0"}
+    assert [span.name for span in run.spans][:3] == ["weather", "plan", "ChatCompletion"]
