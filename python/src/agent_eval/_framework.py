@@ -20,6 +20,7 @@ _PACKAGES = {
     "llama_index": "llama-index",
     "pydantic_ai": "pydantic-ai",
     "smolagents": "smolagents",
+    "workflows": "llama-index",
 }
 
 

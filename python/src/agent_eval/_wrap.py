@@ -16,6 +16,7 @@ from typing import Any
 
 import wrapt
 
+from . import _frameworks
 from ._guard import attempt, warn_once
 from ._run import Run, current, leave
 from ._steps import Recorder, Steps, stand_in_of, stand_in_of_result
@@ -210,8 +211,9 @@ class _Call:
 
     def _settle(self, run: Run, result: Any) -> Any:
         """Ends the run, now or when what was returned is over; returns its stand-in if there is one."""
-        if _is_future(result):
-            result.add_done_callback(functools.partial(attempt, _future_done, self.recorder, run))
+        future = result if _is_future(result) else _frameworks.end_of(result)
+        if future is not None:
+            future.add_done_callback(functools.partial(attempt, _future_done, self.recorder, run))
             return None
         stand_in = stand_in_of_result(result, Steps(self.recorder, None, run))
         if stand_in is None:

@@ -14,7 +14,7 @@ import functools
 import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
@@ -45,6 +45,10 @@ FRAMEWORKS: dict[str, str] = {
 ADOPTERS: dict[str, str] = {
     "agents": "_openai_agents",
 }
+# By package and name of a class: the file that knows when what it stands for is over.
+STARTED: dict[tuple[str, str], str] = {
+    ("workflows", "WorkflowHandler"): "_llama_index",
+}
 _installed = False
 
 
@@ -69,6 +73,15 @@ def adopt(agent: object, recorder: Recorder, name: str) -> bool:
     if file is None:
         return False
     return bool(importlib.import_module(f"{__name__}.{file}").adopt(agent, recorder, name))
+
+
+def end_of(result: object) -> Any:
+    """Returns the future of what a call has started and handed out; ``None`` for anything else."""
+    for kind in type(result).__mro__:
+        file = STARTED.get((kind.__module__.partition(".")[0], kind.__name__))
+        if file is not None:
+            return importlib.import_module(f"{__name__}.{file}").end_of(result)
+    return None
 
 
 def _install(file: str, module: ModuleType) -> None:

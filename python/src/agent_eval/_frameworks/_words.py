@@ -32,6 +32,18 @@ def _final_output(result: Any) -> Any:
     return result.final_output
 
 
+def _agent_output(event: Any) -> Any:
+    return event.response.content or ""
+
+
+def _raw(result: Any) -> Any:
+    return result.raw
+
+
+def _result(event: Any) -> Any:
+    return answer(event.result)
+
+
 def _message(message: Any) -> Any:
     content = message.content
     if isinstance(content, str):
@@ -51,13 +63,17 @@ def _result_output(event: Any) -> Any:
 ANSWERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("agents", "RunResultBase"): _final_output,
     ("autogen_agentchat", "TaskResult"): _autogen_result,
+    ("crewai", "CrewOutput"): _raw,
+    ("crewai", "LiteAgentOutput"): _raw,
     ("google.adk", "Event"): _adk_event,
     ("google.genai", "Content"): _text_of,
     ("langchain_core", "AIMessage"): _message,
+    ("llama_index", "AgentOutput"): _agent_output,
     ("pydantic_ai", "AgentRunResult"): _output,
     ("pydantic_ai", "AgentRunResultEvent"): _result_output,
     ("smolagents", "FinalAnswerStep"): _output,
     ("smolagents", "RunResult"): _output,
+    ("workflows", "StopEvent"): _result,
 }
 _PACKAGES = frozenset(package for package, _ in ANSWERS)
 
