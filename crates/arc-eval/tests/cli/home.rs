@@ -32,6 +32,11 @@ impl Home {
         self.path.join("work").join(name)
     }
 
+    /// Returns a place in the data directory.
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// Returns whether something is there, seen from the data directory.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path.join(name).exists()

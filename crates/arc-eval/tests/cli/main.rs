@@ -7,6 +7,7 @@
 mod collect;
 mod connect;
 mod debug;
+mod doctor;
 mod fixture;
 mod home;
 mod import;
@@ -14,6 +15,7 @@ mod real_data;
 mod reference;
 mod run;
 mod serve;
+mod spool;
 mod trace;
 
 use home::{Home, Ran};

@@ -20,7 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process whose lines are read as they come; killed at the end of the test.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
     talk: mpsc::Receiver<String>,
@@ -38,7 +38,7 @@ impl Running {
         Self { child, lines, talk }
     }
 
-    fn serve(home: &Home) -> (Self, String) {
+    pub(crate) fn serve(home: &Home) -> (Self, String) {
         let server = Self::start(home, &["serve", "--port", "0"], None);
         let line = server.next_line();
         let endpoint = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
