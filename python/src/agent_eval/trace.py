@@ -344,7 +344,7 @@ def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _name_of(agent: Any) -> str:
-    """Returns what an agent is called: its ``name`` or that of the agent it runs, else that of the function or class."""
+    """Returns what an agent is called: its ``name``, that of the agent it runs, that of the function or class."""
     if not isinstance(agent, type):
         for named in (agent, attempt(getattr, agent, "agent", None)):
             for attribute in ("name", "__name__"):
