@@ -175,7 +175,6 @@ class Lab:
             **{key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "PYTHON"))},
             **QUIET,
             "ARC_EVAL_HOME": str(self.home),
-            "ARC_EVAL_ENDPOINT": self.server,
             "HOME": str(self.folder),
             "OPENAI_API_KEY": "none",
             "OPENAI_BASE_URL": f"{models}/v1",
