@@ -1,7 +1,5 @@
 //! How long it takes to decode one exchange of about ten kilobytes.
 
-#![expect(missing_docs, reason = "the harness makes a public function")]
-
 use arc_formats::provider::{Exchange, exchange};
 use divan::{Bencher, black_box};
 use serde_json::json;

@@ -319,6 +319,34 @@ const MODELS: [(&str, &str); 6] = [
     ("gcp.gemini", "gemini-2.5-pro"),
 ];
 
+#[test]
+fn providers_that_are_named_by_the_host_of_a_call_have_prices() {
+    let usage = Usage { input: Some(1000), output: Some(10), ..Usage::default() };
+    let unpriced: Vec<_> = [
+        ("openai", "gpt-4o"),
+        ("azure.ai.openai", "gpt-4o"),
+        ("anthropic", "claude-3-5-haiku-20241022"),
+        ("aws.bedrock", "anthropic.claude-3-haiku-20240307-v1:0"),
+        ("aws.bedrock", "claude-3-haiku-20240307"),
+        ("gcp.gemini", "gemini-2.5-flash"),
+        ("gcp.vertex_ai", "gemini-2.5-flash"),
+        ("mistral_ai", "mistral-large-latest"),
+        ("groq", "llama-3.3-70b-versatile"),
+        ("cohere", "command-r-plus"),
+        ("deepseek", "deepseek-chat"),
+        ("x_ai", "grok-3"),
+        ("moonshot_ai", "kimi-k2-0711-preview"),
+        ("openrouter", "openai/gpt-4o"),
+        ("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
+        ("perplexity", "sonar-pro"),
+        ("cerebras", "llama3.1-8b"),
+    ]
+    .into_iter()
+    .filter(|(provider, model)| price_span(&call(provider, model, usage.clone())).known().is_none())
+    .collect();
+    assert_eq!(unpriced, []);
+}
+
 fn priced_call() -> impl Strategy<Value = Span> {
     let counts = (0u64..400_000, 0u64..50_000, 0u64..100, 0u64..100, 0u64..100);
     (prop::sample::select(&MODELS), counts).prop_map(|((provider, model), (input, output, read, write, think))| {

@@ -260,3 +260,40 @@ fn to_part(mut block: Map) -> Option<Json> {
     }
     Some(Json::Object(block))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::event_stream::frame, *};
+    use crate::provider::{Exchange, exchange};
+
+    #[test]
+    fn a_binary_stream_is_folded_into_its_message_and_its_counts() {
+        let event = |name: &str, payload: Json| {
+            frame(&[(":event-type", name), (":message-type", "event")], payload.to_string().as_bytes())
+        };
+        let stream = [
+            event("messageStart", json!({"role": "assistant"})),
+            event("contentBlockDelta", json!({"contentBlockIndex": 0, "delta": {"text": "I look."}})),
+            event(
+                "contentBlockStart",
+                json!({"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "t", "name": "get"}}}),
+            ),
+            event("contentBlockDelta", json!({"contentBlockIndex": 1, "delta": {"toolUse": {"input": "{\"a\":1}"}}})),
+            event("messageStop", json!({"stopReason": "tool_use"})),
+            event("metadata", json!({"usage": {"inputTokens": 3, "outputTokens": 2, "cacheReadInputTokens": 5}})),
+        ]
+        .concat();
+        let call = exchange(&Exchange {
+            url: Some("https://bedrock-runtime.eu-west-1.amazonaws.com/model/acme%3A0/converse-stream"),
+            request: Some(br#"{"messages":[{"role":"user","content":[{"text":"?"}]}]}"#),
+            response: Some(&stream),
+            ..Exchange::default()
+        });
+        let parts = &call.messages_out.first().unwrap().parts;
+        assert_eq!(parts.first(), Some(&Part::Text { text: "I look.".into() }));
+        assert!(matches!(parts.get(1), Some(Part::ToolCall { name, .. }) if name == "get"));
+        let usage = call.usage.unwrap();
+        assert_eq!((usage.input, usage.output, call.is_complete), (Some(8), Some(2), Some(true)));
+        assert_eq!(call.request_model.as_deref(), Some("acme:0"));
+    }
+}
