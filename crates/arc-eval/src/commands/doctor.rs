@@ -92,7 +92,7 @@ fn store(config: &Config) -> Check {
 /// Tries whether something can be written in a folder.
 fn probe(folder: &Path) -> std::io::Result<()> {
     let path = folder.join(format!(".arc-eval-doctor-{}", std::process::id()));
-    let written = fs::File::create_new(&path).and_then(|mut file| file.write_all(&[0; 65536]).and(file.sync_all()));
+    let written = fs::File::create_new(&path).and_then(|mut file| file.write_all(&vec![0; 65536]).and(file.sync_all()));
     let _ = fs::remove_file(&path);
     written
 }

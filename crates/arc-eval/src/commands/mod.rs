@@ -44,7 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         // Its exit code is that of the program it ran.
         Command::Run(arguments) => return Ok(runtime()?.block_on(run::run(&config()?, &arguments))?.into()),
         Command::Collect(arguments) => runtime()?.block_on(collect::run(&config()?, &arguments)),
-        Command::Doctor(arguments) => return Ok(runtime()?.block_on(doctor::run(&config()?, &arguments))?),
+        Command::Doctor(arguments) => return runtime()?.block_on(doctor::run(&config()?, &arguments)),
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completions { shell } => completions::run(shell),

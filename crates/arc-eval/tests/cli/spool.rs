@@ -91,7 +91,6 @@ fn begun(span: u8, name: &str) -> Vec<u8> {
     [&ids[..], &[0x2a, length], name.as_bytes(), &[0x39], &now_ns().to_le_bytes()].concat()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test is its own clock")]
 fn now_ns() -> u64 {
     u64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos()).unwrap()
 }
