@@ -1,7 +1,5 @@
 //! One exchange of each shape that is not `OpenAI`'s or Anthropic's, as its provider writes it.
 
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use arc_formats::provider::{Call, Exchange, exchange};
 use arc_model::{FinishReason, Part, Usage};
 use serde_json::{Value, json};
