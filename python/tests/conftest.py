@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from agent_eval import _core
+from agent_eval import _core, _guard
 from agent_eval._run import current, last
 from agent_eval.trace import ArcTracer
 
@@ -197,7 +197,8 @@ def tracer(home: pathlib.Path) -> ArcTracer:
 
 
 @pytest.fixture(autouse=True)
-def _no_run_from_another_test() -> None:
+def _nothing_from_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_guard, "failures", 0)
     current.set(None)
     last.set(None)
 

@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "arc-server",
         ],
     ),
+    ("python", &["arc-redact", "arc-spool", "arc-ship"]),
     ("scripted-llm", &[]),
     ("xtask", &[]),
 ];
@@ -52,7 +53,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let mut folders: Vec<_> =
         fs::read_dir(root.join("crates"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    folders.push(root.join("xtask"));
+    folders.extend(["python", "xtask"].map(|folder| root.join(folder)));
     folders.sort();
     for folder in folders {
         let manifest = folder.join("Cargo.toml");
