@@ -41,7 +41,7 @@ struct Agent {
 impl Agent {
     fn new(dir: &Path) -> Self {
         let mut options = Options::new(dir);
-        options.program = "agent.py".to_owned();
+        "agent.py".clone_into(&mut options.program);
         Self { writer: Writer::new(options), context: Context::new(resource("default"), Vec::new()) }
     }
 
