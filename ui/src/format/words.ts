@@ -46,7 +46,10 @@ export const fieldWord = (field: Field): string =>
 
 export function detectionWord(detection: Detection): string {
   if (!detection.id) return "unknown";
-  return detection.confidence == null ? detection.id : `${detection.id} ${Math.round(detection.confidence * 100)}%`;
+  const name = detection.version ? `${detection.id} ${detection.version}` : detection.id;
+  // What a run declares needs no share of the evidence.
+  if (detection.confidence == null || (detection.version && detection.confidence === 1)) return name;
+  return `${name} ${Math.round(detection.confidence * 100)}%`;
 }
 
 export const shortId = (id: string): string => id.slice(0, 8);
