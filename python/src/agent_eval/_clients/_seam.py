@@ -73,9 +73,12 @@ def _resend_count(headers: Mapping[str, Any]) -> int | None:
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str:
-    """Returns a header, whatever the case of its name; some clients keep bytes."""
-    for key, value in headers.items():
-        text = key.decode("latin-1") if isinstance(key, bytes) else str(key)
-        if text.lower() == name:
-            return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return ""
+    """Returns a header; a plain dictionary may spell its name in any case, and some clients keep bytes."""
+    value = headers.get(name)
+    if value is None and isinstance(headers, dict):
+        value = next((held for key, held in headers.items() if _text(key).lower() == name), None)
+    return _text(value) if value is not None else ""
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
