@@ -1,5 +1,5 @@
 use arc_catalog::Catalog;
-use arc_model::{Detection, sketch};
+use arc_model::{Detection, Trace, sketch};
 
 use super::{domain, framework};
 
@@ -19,6 +19,19 @@ fn a_declared_name_settles_it_in_the_catalogues_spelling() {
     let found = domain_of("agent a domain=airline");
     assert_eq!((found.id.as_deref(), found.confidence), (Some("travel"), Some(1.0)));
     assert_eq!(found.evidence.len(), 1);
+}
+
+#[test]
+fn the_version_is_the_one_declared_with_the_name() {
+    let trace = sketch::parse("agent a\n  agent b framework=crewai\n  agent c framework=langgraph").unwrap();
+    let versions = [None, Some("1.15.30"), Some("1.2.22")];
+    let spans = trace.spans().iter().zip(versions).map(|(span, version)| {
+        let mut span = span.clone();
+        span.facts.framework_version = version.map(str::to_owned);
+        span
+    });
+    let found = framework(&Trace::new(trace.id(), spans), Catalog::builtin());
+    assert_eq!((found.id.as_deref(), found.version.as_deref()), (Some("crewai"), Some("1.15.30")));
 }
 
 #[test]
