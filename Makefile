@@ -110,4 +110,4 @@ gen: ## write the generated pages and the page's types
 	cd ui && npm run gen
 
 clean: ## remove what was built, the demo's data included
-	rm -rf target ui/dist ui/node_modules $(VENV) .demo
+	rm -rf target ui/dist ui/node_modules $(VENV) .venv-frameworks .demo
