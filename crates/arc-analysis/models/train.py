@@ -30,7 +30,7 @@ STRENGTH = {"step": 0.3, "decisive": 0.12, "run": 0.3}
 # A leaf with fewer labelled steps than this is not learnt.
 FEWEST = 8
 # A step is claimed from this probability on; silent failures are flagged so that about this share of good runs is.
-CLAIM = 0.22
+CLAIM = 0.2
 FALSE_ALARMS = 0.08
 
 LEAVES = {
@@ -175,6 +175,9 @@ def main() -> None:
         if (decisive := decisive_of(data, run)) is not None and decisive < len(run["steps"]):
             trained_on.add(run["task"])
             for place, step in enumerate(run["steps"]):
+                # A single agent's tools decide nothing; only what it asks them.
+                if run["shape"] == "one" and step["kind"] != "llm":
+                    continue
                 ranked.append(step["features"])
                 ranked_fold.append(run["fold"])
                 ranked_group.append(number)

@@ -11,7 +11,7 @@ use arc_model::{
 use crate::{
     cost, death, detection,
     failures::{self, Call, View},
-    outcome,
+    localisation, outcome,
 };
 
 /// What is known about a trace beside its spans.
@@ -46,8 +46,11 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
     let (findings, outcome, termination) = if context.is_running {
         (Vec::new(), Outcome::default(), None)
     } else {
-        let findings = failures::detect_in(&view, catalog);
+        let mut findings = failures::detect_in(&view, catalog);
         let (outcome, termination) = outcome::settle_outcome(trace, &findings);
+        if outcome.verdict == Verdict::Failed {
+            findings.extend(localisation::decisive_step(trace, catalog));
+        }
         (findings, outcome, termination)
     };
     let facts = trace.facts();

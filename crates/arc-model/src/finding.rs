@@ -60,6 +60,13 @@ impl Finding {
         self
     }
 
+    /// Says how often the detector is right, as far as that was measured.
+    #[must_use]
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
     /// Returns the id: the same for the same leaf at the same span of the same run.
     pub const fn id(&self) -> &FindingId {
         &self.id

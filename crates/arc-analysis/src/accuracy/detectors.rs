@@ -13,6 +13,8 @@ use crate::{failures, reliability};
 pub struct DetectorRow {
     /// The leaf it finds.
     pub leaf: String,
+    /// Whether a finding of it says by itself that the run went wrong.
+    pub is_certain: bool,
     /// Successful runs it fired on, of all of them: false alarms, unless the run recovered from what was found.
     pub on_good: Rate,
     /// Failed runs it fired on, of all of them.
@@ -46,7 +48,13 @@ impl Tally {
         let rows = failures::DETECTORS.iter().filter_map(|detector| {
             let (good, bad) = *self.fired.get(detector.leaf())?;
             let on_good = reliability::rate(good, self.good);
-            Some(DetectorRow { leaf: detector.leaf().to_owned(), on_good, on_bad: reliability::rate(bad, self.bad) })
+            let is_certain = detector.is_certain();
+            Some(DetectorRow {
+                leaf: detector.leaf().to_owned(),
+                is_certain,
+                on_good,
+                on_bad: reliability::rate(bad, self.bad),
+            })
         });
         rows.collect()
     }

@@ -45,9 +45,13 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
         }
     }
     if !section.detectors.is_empty() {
-        writeln!(text, "\n| detector | fired on successful runs | fired on failed runs |\n|---|---|---|")?;
-        for DetectorRow { leaf, on_good, on_bad } in &section.detectors {
-            writeln!(text, "| `{leaf}` | {} | {} |", rate(on_good), rate(on_bad))?;
+        writeln!(
+            text,
+            "\n| detector | certain | fired on successful runs | fired on failed runs |\n|---|---|---|---|"
+        )?;
+        for DetectorRow { leaf, is_certain, on_good, on_bad } in &section.detectors {
+            let certain = if *is_certain { "yes" } else { "no" };
+            writeln!(text, "| `{leaf}` | {certain} | {} | {} |", rate(on_good), rate(on_bad))?;
         }
     }
     for note in &section.notes {

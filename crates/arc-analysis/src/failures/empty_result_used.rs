@@ -40,6 +40,11 @@ impl Detector for EmptyResultUsed {
         1
     }
 
+    // Most runs recover from it.
+    fn is_certain(&self) -> bool {
+        false
+    }
+
     fn detect(&self, view: &View<'_>) -> Vec<Sighting> {
         let mut sightings = passed_to_calls(view);
         sightings.extend(passed_to_steps(view));

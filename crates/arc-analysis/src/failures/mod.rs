@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 
 use arc_catalog::Catalog;
-use arc_model::{Evidence, Finding, SpanId, Trace};
+use arc_model::{Confidence, Evidence, Finding, SpanId, Trace};
 
 mod call;
 mod call_error;
 mod cause;
+mod injection;
 mod result;
 mod same_call;
 mod schema;
@@ -25,6 +26,7 @@ mod view;
 
 mod empty_result_used;
 mod output_truncated;
+mod prompt_injection;
 mod repeated_call_loop;
 mod step_limit;
 mod tool_arguments_invalid;
@@ -35,6 +37,7 @@ mod unhandled_exception;
 pub use call::{Call, Request};
 pub use call_error::{CallError, error_of};
 pub(crate) use call_error::{headline, status_error};
+pub use injection::Injection;
 pub use view::View;
 
 /// Finds failures of one leaf.
@@ -45,9 +48,40 @@ pub trait Detector: Sync {
     /// Returns its version; it MUST be raised when the same run would give other findings.
     fn version(&self) -> u32;
 
+    /// Returns whether a finding says by itself that the run went wrong. It MUST NOT fire on more than 2 % of
+    /// successful runs; others say what happened, and the run may have recovered.
+    fn is_certain(&self) -> bool {
+        true
+    }
+
+    /// Returns how many of how many findings were right on labelled data, and on which; `None` when nobody measured it.
+    /// Generated figures are in `docs/reference/accuracy.md`.
+    fn measured(&self) -> Option<Measured> {
+        None
+    }
+
     /// Returns what it found, in order. It MUST NOT depend on anything but the view, and MUST take
     /// time about linear in the size of the run.
     fn detect(&self, view: &View<'_>) -> Vec<Sighting>;
+}
+
+/// How often a detector was right on labelled data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// Findings that were right.
+    pub right: u64,
+    /// All findings.
+    pub of: u64,
+    /// The labelled data.
+    pub dataset: &'static str,
+}
+
+impl Measured {
+    /// Returns the confidence of a finding.
+    pub fn confidence(self) -> Confidence {
+        let precision = crate::reliability::rate(self.right, self.of);
+        Confidence::Measured { precision, dataset: self.dataset.to_owned() }
+    }
 }
 
 /// A failure that a detector saw.
@@ -71,6 +105,8 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &empty_result_used::EmptyResultUsed,
     &step_limit::StepLimit,
     &unhandled_exception::UnhandledException,
+    &prompt_injection::PromptInjection,
+    &prompt_injection::PromptInjectionFollowed,
 ];
 
 /// Returns the failures of a run in the order of the spans they are at, each with its cause.
@@ -88,9 +124,13 @@ pub(crate) fn detect_in(view: &View<'_>, catalog: &Catalog) -> Vec<Finding> {
         let Some(leaf) = catalog.leaf(detector.leaf()) else { continue };
         for sighting in at_most_one_per_span(detector.detect(view)) {
             let position = view.position(sighting.first.span_id);
-            let detector = format!("{}@{}", detector.leaf(), detector.version());
+            let name = format!("{}@{}", detector.leaf(), detector.version());
             let Sighting { title, first, more } = sighting;
-            let finding = Finding::new(view.trace().id(), leaf.id.clone(), leaf.severity, title, detector, first, more);
+            let finding = Finding::new(view.trace().id(), leaf.id.clone(), leaf.severity, title, name, first, more);
+            let finding = match detector.measured() {
+                Some(measured) => finding.with_confidence(measured.confidence()),
+                None => finding,
+            };
             findings.push((position, rank, finding));
         }
     }

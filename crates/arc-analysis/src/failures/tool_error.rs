@@ -34,6 +34,11 @@ impl Detector for ToolError {
         1
     }
 
+    // Most runs recover from it.
+    fn is_certain(&self) -> bool {
+        false
+    }
+
     fn detect(&self, view: &View<'_>) -> Vec<Sighting> {
         let failed = view.calls().iter().enumerate().filter_map(|(index, call)| Some((call, view.error(index)?)));
         let sightings = failed.map(|(call, error)| {

@@ -1,10 +1,14 @@
 //! What detectors look at: a trace with its calls, collected once.
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use arc_model::{Span, SpanId, Trace};
 
-use super::{Call, CallError, Request, call, call_error, schema::Schemas};
+use super::{
+    Call, CallError, Request, call, call_error,
+    injection::{self, Injection},
+    schema::Schemas,
+};
 
 /// A run as detectors see it.
 #[derive(Debug)]
@@ -17,6 +21,7 @@ pub struct View<'a> {
     violations: Vec<Option<String>>,
     /// Place in the order of the tree and in the order of time.
     places: BTreeMap<SpanId, (usize, usize)>,
+    injection: OnceCell<Option<Injection>>,
 }
 
 impl<'a> View<'a> {
@@ -37,7 +42,8 @@ impl<'a> View<'a> {
         for (order, span) in trace.spans().iter().enumerate() {
             places.entry(span.span_id).and_modify(|place| place.1 = order);
         }
-        Self { trace, models: trace.leaf_llm_spans().collect(), requests, calls, errors, violations, places }
+        let models = trace.leaf_llm_spans().collect();
+        Self { trace, models, requests, calls, errors, violations, places, injection: OnceCell::new() }
     }
 
     /// Returns the trace.
@@ -73,6 +79,11 @@ impl<'a> View<'a> {
     /// Returns the request a call answers.
     pub fn request_of(&self, call: &Call<'a>) -> Option<&Request<'a>> {
         self.requests.get(call.request?)
+    }
+
+    /// Returns the first instruction that reached the agent in what a tool returned; one that was followed comes first.
+    pub fn injection(&self) -> Option<&Injection> {
+        self.injection.get_or_init(|| injection::find(self)).as_ref()
     }
 
     /// Returns the place of a span in the order of the tree, parents before children.

@@ -202,7 +202,9 @@ impl<'a> Run<'a> {
         let n = self.spans.len();
         row.flag(FROM_START.get(index.min(9)).copied().unwrap_or("i>8"), true);
         row.flag(FROM_END.get((n - 1 - index).min(5)).copied().unwrap_or("r>4"), true);
-        row.add("relative place", ratio(index, n.saturating_sub(1)));
+        let place = ratio(index, n.saturating_sub(1));
+        row.add("relative place", place);
+        row.add("relative place, squared", place * place);
         row.add("steps", ratio(n, 1).ln_1p());
         row.add("1/(i+1)", ratio(1, index + 1));
     }

@@ -6,23 +6,25 @@
 //! in `docs/reference/accuracy.md`; a model that is not better than a constant gives no verdicts.
 
 pub mod features;
-pub mod injection;
 mod model;
 mod silent;
 mod steps;
 mod text;
+mod verdict;
 
 use std::collections::BTreeMap;
 
 use arc_catalog::Catalog;
 use arc_model::{SpanId, SpanKind, Trace};
 
-pub use injection::Injection;
 pub use model::{fold_of, task_key};
+pub(crate) use silent::changes_something;
 pub use silent::run_features;
 pub use steps::{speaker_of, steps_of};
+pub(crate) use text::beginning;
+pub(crate) use verdict::decisive_step;
 
-use crate::failures::View;
+use crate::failures::{Injection, View};
 use features::{Shape, Step};
 use model::Model;
 
@@ -129,7 +131,7 @@ pub fn diagnose_among(trace: &Trace, trials: &[Trace]) -> Diagnosis {
         agents,
         failed,
         is_flagged,
-        injection: injection::find(&View::new(trace)),
+        injection: View::new(trace).injection().cloned(),
     }
 }
 
@@ -181,7 +183,11 @@ impl Judged<'_> {
     /// Ranks the steps that agents made; a user's or a program's step decides nothing.
     fn decisive(&self, shape: Shape) -> Vec<Candidate> {
         let of_shape = format!("{DECISIVE}: {}", shape.as_str());
-        let score = |index: usize| Some(self.score(index, DECISIVE)? + self.score(index, &of_shape)?);
+        let decides = |step: &Step<'_>| shape != Shape::One || step.span.kind == SpanKind::Llm;
+        let score = |index: usize| {
+            self.steps.get(index).filter(|step| decides(step))?;
+            Some(self.score(index, DECISIVE)? + self.score(index, &of_shape)?)
+        };
         let head = self.heads.get(of_shape.as_str()).copied().unwrap_or(usize::MAX);
         let scores: Vec<Option<f64>> = (0..self.steps.len()).map(score).collect();
         let highest = scores.iter().flatten().copied().fold(f64::MIN, f64::max);
@@ -189,15 +195,15 @@ impl Judged<'_> {
         let mut candidates: Vec<Candidate> = Vec::new();
         for (step, score) in self.steps.iter().zip(&scores) {
             let Some(score) = score else { continue };
-            if shape == Shape::One && step.span.kind != SpanKind::Llm {
-                continue;
-            }
             candidates.push(Candidate {
                 span_id: step.span.span_id,
                 agent: step.speaker.clone(),
                 probability: (score - highest).exp() / total,
                 because: Vec::new(),
             });
+        }
+        if shape == Shape::One {
+            around(&mut candidates);
         }
         candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         for candidate in candidates.iter_mut().take(3) {
@@ -223,6 +229,22 @@ impl Claim {
     /// Returns the categories of TRAIL that the leaf stands for.
     pub fn categories(&self) -> &'static [String] {
         Catalog::builtin().leaf(&self.leaf).map_or(&[], |leaf| leaf.trail.as_slice())
+    }
+}
+
+/// Gives every candidate the mean probability of those near it: of a single agent the place is told at best roughly,
+/// and then the middle of where it may be is a better answer than its peak.
+fn around(candidates: &mut [Candidate]) {
+    const NEAR: usize = 2;
+    let probabilities: Vec<f64> = candidates.iter().map(|candidate| candidate.probability).collect();
+    for (index, candidate) in candidates.iter_mut().enumerate() {
+        let near = probabilities.iter().skip(index.saturating_sub(NEAR)).take(index.min(NEAR) + NEAR + 1);
+        let share = if index < NEAR { index + NEAR + 1 } else { 2 * NEAR + 1 };
+        candidate.probability = near.sum::<f64>() / f64::from(u32::try_from(share).unwrap_or(u32::MAX));
+    }
+    let total: f64 = candidates.iter().map(|candidate| candidate.probability).sum();
+    for candidate in candidates.iter_mut().filter(|_| total > 0.0) {
+        candidate.probability /= total;
     }
 }
 

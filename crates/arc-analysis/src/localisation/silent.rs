@@ -39,7 +39,7 @@ const READS: &[&str] = &[
 ];
 
 /// Returns whether a tool changes something, as far as its name says.
-pub(super) fn changes_something(name: &str) -> bool {
+pub(crate) fn changes_something(name: &str) -> bool {
     let name = name.to_lowercase();
     !READS.iter().any(|verb| name.starts_with(verb))
 }

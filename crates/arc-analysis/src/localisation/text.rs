@@ -180,7 +180,7 @@ fn ends(text: &str) -> [&str; 2] {
 }
 
 /// Returns at most so many bytes of a text's beginning.
-pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 
 use arc_model::{Payload, Role, SpanId, Trace};
 
-use super::{silent::changes_something, text::beginning};
-use crate::failures::View;
+use super::View;
+use crate::localisation::{beginning, changes_something};
 
 /// An instruction that came in a tool's result.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Injection {
     /// The call whose result brought it.
     pub span_id: SpanId,
@@ -74,7 +74,11 @@ const OVERRIDES: &[&str] = &[
 ];
 
 /// Returns the first instruction that reached the agent in what a tool returned; one that was followed before others.
-pub fn find(view: &View<'_>) -> Option<Injection> {
+pub(super) fn find(view: &View<'_>) -> Option<Injection> {
+    let texts = || view.calls().iter().filter_map(|call| call.result).map(Payload::to_text);
+    if !texts().any(|result| instruction(&result).is_some()) {
+        return None;
+    }
     let mut found: Option<Injection> = None;
     // What the agent may know from elsewhere, in lower case.
     let mut known = user(view.trace()).to_lowercase();
@@ -88,7 +92,7 @@ pub fn find(view: &View<'_>) -> Option<Injection> {
         let values: BTreeSet<String> =
             specific(&words).into_iter().filter(|value| !known.contains(&value.to_lowercase())).collect();
         let followed = (index + 1..view.calls().len()).find_map(|later| follows(view, later, &values));
-        let words = beginning(&words, 600).to_owned();
+        let words = beginning(words.trim_end(), 600).to_owned();
         let injection = Injection { span_id: call.shown_by.span_id, words, followed };
         if injection.followed.is_some() {
             return Some(injection);
