@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conftest import UMBRELLA, Lab, version_of
+from .conftest import UMBRELLA, Lab, guide_code, version_of
 
 FRAMEWORK = "langchain"
 
@@ -193,3 +193,20 @@ def test_a_model_that_answers_with_an_error_fails_the_run_at_the_call(lab: Lab) 
     (call,) = run.calls
     assert "context too long" in (call.error or "")
     assert run.path(call) == ["LangGraph", "model"]
+
+
+def test_callbacks_of_the_host_are_called_as_before(lab: Lab) -> None:
+    code = guide_code("langchain").replace(
+        'in Oslo?"}]})',
+        'in Oslo?"}]}, {"callbacks": [Host()]})',
+    )
+    host = """
+from langchain_core.callbacks import BaseCallbackHandler
+
+class Host(BaseCallbackHandler):
+    def on_tool_start(self, serialized, input_str, **kwargs):
+        print("host saw", serialized["name"])
+"""
+    done = lab.run(host + code, UMBRELLA)
+    assert (done.stdout, done.code) == ("host saw get_weather\nTake an umbrella.\n", 0), done.stderr
+    assert lab.recorded().tree() == TREE.replace("plan", "model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conftest import UMBRELLA, Lab, version_of
+from .conftest import UMBRELLA, Lab, guide_code, version_of
 
 FRAMEWORK = "openai-agents"
 
@@ -121,3 +121,28 @@ def test_an_error_of_the_model_fails_the_run_at_the_call(lab: Lab) -> None:
     assert run.verdict == "failed"
     (call,) = run.calls
     assert "context too long" in (call.error or "")
+
+
+def test_processors_of_the_host_and_the_sdks_exporter_stay(lab: Lab) -> None:
+    host = """
+from agents import add_trace_processor
+from agents.tracing import TracingProcessor, get_trace_provider
+
+seen = []
+
+class Host(TracingProcessor):
+    def on_trace_start(self, trace): pass
+    def on_trace_end(self, trace): pass
+    def on_span_start(self, span): seen.append(span.span_data.type)
+    def on_span_end(self, span): pass
+    def shutdown(self): pass
+    def force_flush(self): pass
+
+add_trace_processor(Host())
+"""
+    names = "[type(one).__name__ for one in get_trace_provider()._multi_processor._processors]"
+    tail = f"print(seen.count('function'), {names})\n"
+    done = lab.run(host + guide_code("openai-agents") + tail, UMBRELLA)
+    assert done.code == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == ["1 ['BatchTraceProcessor', 'Host', 'ArcEvalProcessor']"], done.stdout
+    assert lab.recorded().tree() == TREE
