@@ -1,3 +1,5 @@
+//! What rewriting a JSON document keeps, and what it does not.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

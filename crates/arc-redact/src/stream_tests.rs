@@ -1,3 +1,5 @@
+//! Streams of events are treated as one text, however it is cut.
+
 use proptest::prelude::*;
 
 use super::body;

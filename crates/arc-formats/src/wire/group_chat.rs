@@ -6,6 +6,8 @@
 //! program answered (`exitcode: 0 (…)`) is a tool call, everything else a turn of the agent that
 //! speaks. What else a record says stays with the root: labels are data, and no detector reads them.
 
+use std::collections::BTreeSet;
+
 use arc_model::{Json, Message, Payload, Role, Span, SpanKind, Status, TaskId, ToolCall, TraceId};
 use serde_json::Map;
 
@@ -19,6 +21,9 @@ use crate::{
     output::Output,
     read::value::{take_name, take_text},
 };
+
+/// Messages that are looked at for names of agents.
+const TURNS_LOOKED_AT: usize = 16;
 
 /// The wire.
 pub struct GroupChat;
@@ -41,8 +46,8 @@ impl Wire for GroupChat {
         if is_record(value) || some_item(value, is_record) {
             return Some(Match { score: 90, because: "its `history` is a list of messages with speakers" });
         }
-        (some_item(value, is_turn) && some_item(value, names_an_agent))
-            .then_some(Match { score: 65, because: "it is a list of messages whose roles are names of agents" })
+        speaks_of_several_agents(value)
+            .then_some(Match { score: 65, because: "it is a list of messages whose roles are names of several agents" })
     }
 
     fn decode(&self, documents: Vec<Document<'_>>, out: &mut Output) {
@@ -69,11 +74,21 @@ fn is_turn(value: &Json) -> bool {
     is_text("content") && (is_text("role") || is_text("name"))
 }
 
-/// Returns whether a message's role is no role of a chat API but the name of whoever speaks.
-fn names_an_agent(value: &Json) -> bool {
-    let role = value.get("role").and_then(Json::as_str).unwrap_or_default();
+/// Returns whether a list's first messages are of two agents or more: one unknown role among those of a chat API is a
+/// plain transcript, whose unknown speaker is no agent we know of.
+fn speaks_of_several_agents(value: &Json) -> bool {
+    let turns = value.as_array().into_iter().flatten().filter(|turn| is_turn(turn)).take(TURNS_LOOKED_AT);
+    turns.filter_map(agent_name).collect::<BTreeSet<_>>().len() > 1
+}
+
+/// Returns the agent that a message's role names, unless it is a role of a chat API. `Orchestrator (thought)` and
+/// `Orchestrator (-> WebSurfer)` are one agent.
+fn agent_name(turn: &Json) -> Option<&str> {
+    let role = turn.get("role").and_then(Json::as_str)?;
     let starts_with_capital = role.starts_with(|first: char| first.is_uppercase());
-    starts_with_capital && matches!(Role::from_text(role), Role::Other(_)) && value.get("tool_calls").is_none()
+    let is_name = starts_with_capital && matches!(Role::from_text(role), Role::Other(_));
+    let is_call = turn.get("tool_calls").is_some();
+    (is_name && !is_call).then(|| role.split(" (").next().unwrap_or(role))
 }
 
 fn read(value: Json, line: Option<u64>, pointer: &str, identities: &mut Identities, out: &mut Output) {
