@@ -9,6 +9,7 @@ import copy
 import functools
 import inspect
 import pickle
+import sys
 import traceback
 
 import pytest
@@ -266,6 +267,14 @@ def test_being_stopped_is_cancelled_not_failed(error, tracer, sink):
     assert sink.run["arc_eval.termination"] == "cancelled"
     assert sink.run["error.type"].endswith(error.__name__)
     assert not sink.run.is_error
+
+
+@pytest.mark.parametrize(("asked", "code"), [(3, 3), (-1, 255), ("no money", 1)])
+def test_leaving_with_an_exit_code_is_told_with_the_code(asked, code, tracer, sink):
+    with pytest.raises(SystemExit):
+        tracer.trace_agent(lambda _: sys.exit(asked))("q")
+    assert (sink.run["arc_eval.termination"], sink.run["arc_eval.exit.code"]) == ("exited", code)
+    assert sink.run.is_error
 
 
 def test_a_cancelled_task_is_a_cancelled_run(tracer, sink):

@@ -1,17 +1,22 @@
 //! How far a run was when its process died: during which step, after which one.
 //!
 //! Not a judgement: whether it died is what the trace says ([`Termination`]). A step counts as cut
-//! short when it never ended, or was closed as failed at the same instant as the root: whoever closes
-//! the spans of a dead process gives all of them the time of its last sign of life.
+//! short when it never ended, or was closed by the reader of the spool because its process died, which
+//! says so on every step it closes ([`CUT_SHORT`]). Of others who close the spans of a dead process
+//! something shows it: all of them end as failed at the same instant as the root.
 
 use std::fmt::Write as _;
 
-use arc_model::{CutShort, ProcessDeath, Span, SpanKind, Termination, Timestamp, Trace};
+use arc_model::{CutShort, Json, ProcessDeath, Span, SpanKind, Termination, Timestamp, Trace};
 
 use crate::outcome::last_root;
 
 /// Longest name of a step that is told, in characters.
 const NAME_CHARS: usize = 80;
+/// What the reader of the spool says of a step whose process died before it ended.
+const CUT_SHORT: &str = "arc_eval.cut_short";
+/// The step of a run that is a whole process has it; what it did is in the steps below.
+const PROCESS: &str = "process.pid";
 
 /// Returns how far the run was; `None` unless the end of its process ended it.
 pub(crate) fn of(trace: &Trace, termination: Option<Termination>) -> Option<ProcessDeath> {
@@ -20,9 +25,10 @@ pub(crate) fn of(trace: &Trace, termination: Option<Termination>) -> Option<Proc
     let root = last_root(trace);
     let closed_at = root.and_then(|root| root.end);
     let during = root.and_then(|root| innermost_cut(trace, root, closed_at));
-    let after = facts.last_step.or_else(|| last_completed(trace, closed_at));
+    // What the process noted is only what itself did, under the names it knew then.
+    let after = last_completed(trace, closed_at).or(facts.last_step);
     Some(ProcessDeath {
-        during: during.map(|span| CutShort { span_id: span.span_id, kind: span.kind, name: span.name.clone() }),
+        during: during.map(|span| CutShort { span_id: span.span_id, kind: span.kind, name: name_of(span).to_owned() }),
         after: after.filter(|name| !name.trim().is_empty()),
         exit_code: facts.exit_code,
         signal: facts.exit_signal,
@@ -65,7 +71,7 @@ fn innermost_cut<'a>(trace: &'a Trace, root: &'a Span, closed_at: Option<Timesta
     let mut at = root;
     // Ends: a trace is a tree, and each turn goes one level down.
     while let Some(child) = trace.children(at.span_id).filter(|child| is_cut(child, closed_at)).last() {
-        innermost = Some(child);
+        innermost = Some(child).filter(|child| !is_process(child)).or(innermost);
         at = child;
     }
     innermost
@@ -74,15 +80,28 @@ fn innermost_cut<'a>(trace: &'a Trace, root: &'a Span, closed_at: Option<Timesta
 fn is_cut(span: &Span, closed_at: Option<Timestamp>) -> bool {
     match span.end {
         None => span.start.is_some(),
+        Some(_) if span.attributes.get(CUT_SHORT) == Some(&Json::Bool(true)) => true,
         Some(end) => span.status.is_error() && Some(end) == closed_at,
     }
 }
 
+fn is_process(span: &Span) -> bool {
+    span.kind == SpanKind::Step && span.attributes.contains_key(PROCESS)
+}
+
+/// Returns what people call a step: a tool by its name, which the name of its span may only contain.
+fn name_of(span: &Span) -> &str {
+    let tool = span.tool.as_ref().map(|tool| tool.name.as_str()).filter(|name| !name.is_empty());
+    tool.unwrap_or(&span.name)
+}
+
 /// Returns the name of the step that ended last, of those without a step below them.
 fn last_completed(trace: &Trace, closed_at: Option<Timestamp>) -> Option<String> {
-    let is_step = |span: &&Span| span.parent_id.is_some() && !is_cut(span, closed_at) && span.end.is_some();
+    let is_step = |span: &&Span| {
+        span.parent_id.is_some() && !is_cut(span, closed_at) && span.end.is_some() && !is_process(span)
+    };
     let leaves = trace.spans().iter().filter(is_step).filter(|span| trace.children(span.span_id).next().is_none());
-    leaves.max_by_key(|span| (span.end, span.sequence)).map(|span| span.name.clone())
+    leaves.max_by_key(|span| (span.end, span.sequence)).map(|span| name_of(span).to_owned())
 }
 
 const fn kind_name(kind: SpanKind) -> &'static str {
@@ -140,10 +159,26 @@ mod tests {
     #[test]
     fn between_two_steps_only_the_last_one_is_named() {
         check(
-            "agent a end=exited exit=3 last_step=search @0s +3s !exited\n  tool t @0s +1s",
+            "agent a end=exited exit=3 last_step=\"tool call\" @0s +3s !exited\n  tool search @0s +1s",
             "its process exited with code 3 after search",
         );
         check("agent a end=exited exit=0", "its process exited with code 0");
+    }
+
+    #[test]
+    fn where_no_step_is_stored_the_process_says_which_one_it_completed() {
+        check("agent a end=killed last_step=search @0s +3s !killed", "its process was killed or crashed after search");
+    }
+
+    #[test]
+    fn in_a_run_of_several_processes_each_says_which_steps_were_cut_short() {
+        let launched = "agent a end=killed signal=9 @0s +5s !killed\n  step \"python a.py\" @0s +2s !killed \
+                        attributes={process.pid: 7, arc_eval.cut_short: true}\n    tool search @0s +1s\n";
+        check(
+            &format!("{launched}    llm \"chat gpt-4o\" @1s +1s !killed attributes={{arc_eval.cut_short: true}}"),
+            "its process was killed (signal 9) during the model call chat gpt-4o, after search",
+        );
+        check(launched, "its process was killed (signal 9) after search");
     }
 
     #[test]

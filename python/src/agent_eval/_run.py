@@ -145,7 +145,7 @@ class Run:
         self._end("completed")
 
     def failed(self, error: BaseException) -> None:
-        """Ends the run: an exception left it. Being cancelled is told apart from failing."""
+        """Ends the run: an exception left it. Being cancelled, and leaving with an exit code, is told apart."""
         with self.trace.lock:
             if self.ended or "arc_eval.termination" in self._attributes:
                 return
@@ -156,10 +156,13 @@ class Run:
             # A stream that is open while its run fails is not read any further.
             for call in list(self.open_calls):
                 call.over(whole=False)
-            if not cancelled:
+            exit_code = _exit_code(error)
+            if exit_code:
+                self._attributes["arc_eval.exit.code"] = exit_code
+            if exit_code or not cancelled:
                 self._status = "error"
                 self._status_message = exception_message(error) if with_content else ""
-            self._end("cancelled" if cancelled else "exception")
+            self._end("exited" if exit_code else "cancelled" if cancelled else "exception")
 
     def abandoned(self) -> None:
         """Ends the run: whoever consumed its stream stopped before the end."""
@@ -344,6 +347,14 @@ class Step:
         if events:
             span["events"] = events
         run.transport.send(span)
+
+
+def _exit_code(error: BaseException) -> int:
+    """Returns the exit code that ``sys.exit`` asked for, as the system will tell it; 0 for other errors."""
+    if not isinstance(error, SystemExit) or error.code is None:
+        return 0
+    # What is no number is printed, and stands for 1.
+    return error.code & 0xFF if isinstance(error.code, int) else 1
 
 
 current: ContextVar[Run | None] = ContextVar("arc_eval_run", default=None)

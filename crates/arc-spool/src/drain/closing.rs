@@ -40,6 +40,8 @@ fn put_ending(ending: &Ending<'_>, is_root: bool, out: &mut Vec<u8>) {
         merge::put_integer("arc_eval.capture.records_dropped", dropped, out);
     }
     if !is_root {
+        // In a run of several processes the root may end at another time, by another's word.
+        merge::put_true("arc_eval.cut_short", out);
         return;
     }
     merge::put_text("arc_eval.termination", death.termination, out);
