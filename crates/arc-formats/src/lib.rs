@@ -9,12 +9,15 @@
 //! Reading order: [`decode`], `document` (bytes to JSON values), [`registry`], one wire, one dialect,
 //! `assemble`. To add a format: a file in `wire/` or `dialect/` and one line in [`registry`].
 //!
+//! The other way, [`encode`] writes the request of a model call, so that it can be asked again.
+//!
 //! What this is not: it does not read files, judge outcomes from prose, or price anything.
 
 mod assemble;
 mod decode;
 pub mod dialect;
 mod document;
+pub mod encode;
 mod output;
 pub mod provider;
 mod raw;
