@@ -30,7 +30,7 @@ STRENGTH = {"step": 0.3, "decisive": 0.12, "run": 0.3}
 # A leaf with fewer labelled steps than this is not learnt.
 FEWEST = 8
 # A step is claimed from this probability on; silent failures are flagged so that about this share of good runs is.
-CLAIM = 0.2
+CLAIM = 0.17
 FALSE_ALARMS = 0.08
 
 LEAVES = {

@@ -74,7 +74,7 @@ impl Dataset for Trail {
                 let predicted = diagnosis
                     .claims
                     .iter()
-                    .flat_map(|claim| claim.categories().iter().map(|category| (claim.span_id, canonical(category))));
+                    .flat_map(|claim| claim.categories().iter().take(1).map(|category| (claim.span_id, canonical(category))));
                 rows.push(Row { models: models_of(&trace), gold, predicted: predicted.collect() });
             }
             section.figures.extend(figures(name, &rows));

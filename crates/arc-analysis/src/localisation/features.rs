@@ -75,6 +75,8 @@ struct Run<'a> {
     texts: Vec<Text>,
     /// The last message a model call was sent.
     asked: Vec<String>,
+    /// Whether that message says that something failed.
+    told_of_error: Vec<bool>,
     question: Text,
     first: Firsts,
 }
@@ -110,7 +112,8 @@ impl<'a> Run<'a> {
         let speakers: Vec<String> = spans.iter().map(|span| speaker_of(span)).collect();
         let said: Vec<String> = spans.iter().map(|span| said_in(span)).collect();
         let texts: Vec<Text> = said.iter().map(|text| Text::read(text)).collect();
-        let asked = spans.iter().map(|span| asked_in(span)).collect();
+        let asked: Vec<String> = spans.iter().map(|span| asked_in(span)).collect();
+        let told_of_error = asked.iter().map(|asked| Text::read(beginning(asked, 3_000)).errors > 0).collect();
         let question = trace.roots().next().and_then(|root| root.input.as_ref()).map(Payload::to_text);
         let mut turns: Vec<(String, usize)> = Vec::new();
         for speaker in &speakers {
@@ -123,7 +126,18 @@ impl<'a> Run<'a> {
             }
         }
         let question = Text::read(&question.unwrap_or_default());
-        let mut run = Self { trace, spans, speakers, turns, said, texts, asked, question, first: Firsts::default() };
+        let mut run = Self {
+            trace,
+            spans,
+            speakers,
+            turns,
+            said,
+            texts,
+            asked,
+            told_of_error,
+            question,
+            first: Firsts::default(),
+        };
         run.first = run.firsts();
         run
     }
@@ -325,7 +339,7 @@ impl<'a> Run<'a> {
         row.flag("asks for a tool", calls.into_iter().any(|part| matches!(part, Part::ToolCall { .. })));
         row.add("messages sent", ratio(span.messages_in.len(), 1).ln_1p() / 4.0);
         row.add("bytes sent", ratio(sent, 1).ln_1p() / 12.0);
-        row.flag("told of an error", Text::read(beginning(asked, 3_000)).errors > 0);
+        row.flag("told of an error", self.told_of_error.get(index) == Some(&true));
         row.flag("asked for a plan", early.contains("plan"));
         row.flag("asked for facts", early.contains("fact"));
         row.flag("asked for a task", beginning(&early, 200).contains("task"));
@@ -335,8 +349,8 @@ impl<'a> Run<'a> {
         row.flag("told of bad code", asked.contains("code parsing") || asked.contains("regex pattern"));
         let next = (index + 1..self.spans.len().min(index + 6))
             .find(|next| self.spans.get(*next).is_some_and(|span| span.kind == SpanKind::Llm));
-        if let Some(told) = next.and_then(|next| self.asked.get(next)) {
-            row.flag("then told of an error", Text::read(beginning(told, 1_500)).errors > 0);
+        if let Some((told, of_error)) = next.and_then(|next| self.asked.get(next).zip(self.told_of_error.get(next))) {
+            row.flag("then told of an error", *of_error);
             row.flag("then told little", told.len() < 200);
         }
         let above = self.trace.parent(span.span_id);

@@ -4,7 +4,7 @@
 //! those of five folds; a run whose task was trained on is judged by the fold that never saw it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::OnceLock,
 };
 
@@ -47,7 +47,7 @@ struct Weights {
 /// Every model there is.
 pub(super) struct Models {
     file: File,
-    index: BTreeMap<String, usize>,
+    index: HashMap<String, usize>,
 }
 
 /// The weights that apply to one run.
@@ -178,7 +178,7 @@ mod tests {
         let mut file: File = serde_json::from_str(FILE).unwrap();
         let key = task_key(&seen);
         file.trained_on = BTreeSet::from([format!("{key:016x}")]);
-        let models = Models { file, index: BTreeMap::new() };
+        let models = Models { file, index: HashMap::new() };
         assert!(models.for_run(&seen).is_held_out);
         let other = sketch::parse("agent a \"How many arms?\"\n  llm m -> \"8\"").unwrap();
         assert!(!models.for_run(&other).is_held_out);

@@ -2,7 +2,10 @@
 //!
 //! The lists were written by hand; which of them speak for a failure, and how much, is learnt from labels.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 /// Bytes of a text that are looked at: its beginning and its end.
 const HEAD: usize = 3_000;
@@ -104,7 +107,9 @@ impl Text {
         let mut previous = String::new();
         for part in ends(text) {
             for c in part.chars().chain([' ']) {
-                if c.is_alphanumeric() || matches!(c, '_' | '\'') {
+                if c.is_ascii_alphanumeric() || matches!(c, '_' | '\'') {
+                    word.push(c.to_ascii_lowercase());
+                } else if !c.is_ascii() && c.is_alphanumeric() {
                     word.extend(c.to_lowercase());
                 } else if !word.is_empty() {
                     read.add(&word, &previous);
@@ -125,15 +130,17 @@ impl Text {
             }
             return;
         }
+        let hashed = hash(word);
         if self.words.len() < WORDS {
-            self.words.push(hash(word));
+            self.words.push(hashed);
         }
-        let is = |list: &[&str]| list.binary_search(&word).is_ok();
-        self.errors += u32::from(is(ERRORS) || word.ends_with("error") || word.ends_with("errors"));
-        self.hedges += u32::from(is(HEDGES));
-        let denied = (previous == "not" && is(NOT)) || (previous == "no" && is(NO));
-        self.refusals += u32::from(is(REFUSALS) || denied);
-        self.checks += u32::from(is(CHECKS) || word.starts_with("verif") || word.starts_with("confirm"));
+        let lists = lists_of(hashed);
+        let is = |list: u8| lists & list != 0;
+        self.errors += u32::from(is(ERROR) || word.ends_with("error") || word.ends_with("errors"));
+        self.hedges += u32::from(is(HEDGE));
+        let denied = (is(AFTER_NOT) && previous == "not") || (is(AFTER_NO) && previous == "no");
+        self.refusals += u32::from(is(REFUSAL) || denied);
+        self.checks += u32::from(is(CHECK) || word.starts_with("verif") || word.starts_with("confirm"));
         self.is_final |= matches!(word, "terminate" | "final_answer") || (previous == "final" && word == "answer");
     }
 
@@ -147,6 +154,33 @@ impl Text {
     pub(super) fn covers(&self, other: &Self) -> f32 {
         ratio(shared(&self.words, &other.words), other.words.len())
     }
+}
+
+const ERROR: u8 = 1;
+const HEDGE: u8 = 2;
+const REFUSAL: u8 = 4;
+const AFTER_NOT: u8 = 8;
+const AFTER_NO: u8 = 16;
+const CHECK: u8 = 32;
+
+/// The lists and what they are called in a set of bits.
+const LISTS: [(&[&str], u8); 6] =
+    [(ERRORS, ERROR), (HEDGES, HEDGE), (REFUSALS, REFUSAL), (NOT, AFTER_NOT), (NO, AFTER_NO), (CHECKS, CHECK)];
+
+/// Returns the lists that a word is in, by its hash.
+fn lists_of(word: u64) -> u8 {
+    static WORDS: OnceLock<Vec<(u64, u8)>> = OnceLock::new();
+    let words = WORDS.get_or_init(|| {
+        let mut words: BTreeMap<u64, u8> = BTreeMap::new();
+        for (list, bit) in LISTS {
+            for word in list {
+                *words.entry(hash(word)).or_default() |= bit;
+            }
+        }
+        words.into_iter().collect()
+    });
+    let place = words.binary_search_by_key(&word, |(known, _)| *known).ok();
+    place.and_then(|place| words.get(place)).map_or(0, |(_, lists)| *lists)
 }
 
 fn shared(a: &[u64], b: &[u64]) -> usize {
@@ -194,10 +228,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_sorted_for_the_search_in_them() {
-        for list in [ERRORS, HEDGES, REFUSALS, NOT, NO, CHECKS] {
-            assert!(list.is_sorted(), "{list:?}");
-        }
+    fn a_word_is_found_in_each_of_its_lists_and_others_in_none() {
+        assert_eq!(lists_of(hash("failed")), ERROR | REFUSAL);
+        assert_eq!(lists_of(hash("results")), AFTER_NO);
+        assert_eq!(lists_of(hash("spider")), 0);
     }
 
     #[test]

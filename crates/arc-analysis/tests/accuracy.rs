@@ -1,0 +1,107 @@
+//! What `docs/reference/accuracy.md` rests on, measured again on the labelled runs, where they are there. Not part of the
+//! repository: they lie in `../shared/data` beside the checkout or where `ARC_EVAL_DATA` says, and a test whose
+//! folder is not there says so and passes.
+
+#![expect(clippy::unwrap_used, reason = "a test; its own functions are not recognised as one")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use arc_analysis::accuracy::{Figure, File, Section, dataset, measure};
+use arc_formats::{Source, decode};
+use arc_model::Trace;
+
+/// Measures a data set, or says that the test is skipped.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests find their data, and say when there is none"
+)]
+fn measured(name: &str) -> Option<Section> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let folder = std::env::var("ARC_EVAL_DATA").map_or_else(|_| PathBuf::from(beside), PathBuf::from).join(name);
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: {} is not there", folder.display());
+        return None;
+    }
+    let mut files = Vec::new();
+    collect(&folder, &folder, &mut files);
+    let read = |file: &File| Trace::group(decode(&file.bytes, Source { name: Some(&file.path), format: None }).spans);
+    Some(measure(dataset(name).unwrap(), &files, &read))
+}
+
+fn collect(folder: &Path, root: &Path, files: &mut Vec<File>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            collect(&entry, root, files);
+        } else {
+            let path = entry.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+            files.push(File { path, bytes: fs::read(&entry).unwrap() });
+        }
+    }
+}
+
+fn figure<'a>(section: &'a Section, subset: &str, measure: &str) -> &'a Figure {
+    let found = section.figures.iter().find(|figure| figure.subset == subset && figure.measure == measure);
+    found.unwrap_or_else(|| panic!("{subset}: {measure} was not measured"))
+}
+
+#[test]
+fn detectors_that_are_certain_fire_on_at_most_two_percent_of_successful_runs() {
+    for name in ["agentdojo", "tau-bench"] {
+        let Some(section) = measured(name) else { continue };
+        for row in section.detectors.iter().filter(|row| row.is_certain) {
+            assert!(row.on_good.estimate.unwrap() <= 0.02, "{name} {}: {:?}", row.leaf, row.on_good);
+        }
+    }
+}
+
+#[test]
+fn errors_of_trail_are_placed_and_named_better_than_published() {
+    let Some(section) = measured("trail") else { return };
+    for subset in ["gaia", "swe-bench"] {
+        for measure in ["category F1", "location accuracy", "joint accuracy"] {
+            let figure = figure(&section, subset, measure);
+            assert!(figure.value > figure.published, "{subset}: {measure} {:?}", figure.value);
+        }
+        assert!(figure(&section, subset, "precision of locations").value.unwrap() >= 0.30, "{subset}");
+    }
+    assert_eq!(section.skipped.len(), 1, "one file of labels is malformed");
+    assert_eq!(section.weights.shipped, 0, "every trace is judged by weights that never saw it");
+}
+
+#[test]
+fn who_and_when_is_told_better_than_published_and_cross_validated() {
+    let Some(section) = measured("who-and-when") else { return };
+    assert_eq!(section.weights.shipped, 0);
+    for subset in ["Algorithm-Generated", "Hand-Crafted"] {
+        for measure in ["agent", "step"] {
+            let figure = figure(&section, subset, measure);
+            assert!(figure.value > figure.published, "{subset}: {measure} {:?}", figure.value);
+        }
+    }
+}
+
+#[test]
+fn instructions_in_results_are_found_and_clean_runs_are_left_alone() {
+    let Some(section) = measured("agentdojo") else { return };
+    let share = |subset, measure| figure(&section, subset, measure).value.unwrap();
+    assert!(share("attacked", "hijacked: precision") >= 0.85);
+    assert!(share("attacked", "hijacked: recall") >= 0.95);
+    assert!(share("all", "an injection reached the agent: precision") >= 0.99);
+    assert!(share("all", "an injection reached the agent: recall") >= 0.99);
+    assert!(share("clean", "false alarms: an injection reached the agent") <= 0.002);
+}
+
+#[test]
+fn silent_failures_are_flagged_far_more_often_than_good_runs() {
+    let Some(section) = measured("tau-bench") else { return };
+    assert_eq!(section.weights.shipped, 0);
+    let share = |measure| figure(&section, "gpt-4o-airline", measure).value.unwrap();
+    assert!(share("failed runs flagged") >= 0.30);
+    assert!(share("false alarms on good runs") <= 0.10);
+}
