@@ -74,7 +74,7 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         death: death::of(trace, termination),
         outcome,
         termination,
-        cost: cost_of(trace, context),
+        cost: cost_of(trace, context, catalog),
         input_tokens: tokens.input,
         output_tokens: tokens.output,
         span_count: count(trace.spans()),
@@ -93,8 +93,8 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
 }
 
 /// Returns what a run cost; of one that goes on only what it cost so far is known.
-fn cost_of(trace: &Trace, context: &Context) -> Cost {
-    match cost::price_trace(trace) {
+fn cost_of(trace: &Trace, context: &Context, catalog: &Catalog) -> Cost {
+    match cost::price_trace_with(trace, catalog.prices()) {
         Cost::Known { total, .. } if context.is_running => Cost::Unknown { why: UnknownCost::Running, at_least: total },
         Cost::Unknown { at_least, .. } if context.is_running => Cost::Unknown { why: UnknownCost::Running, at_least },
         cost => cost,

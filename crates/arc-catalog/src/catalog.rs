@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use serde::de::DeserializeOwned;
 
-use crate::{CatalogError, Domain, Framework, Leaf, domain, framework, taxonomy};
+use crate::{CacheRule, CatalogError, Domain, Framework, Leaf, PriceOverride, caching, domain, framework, taxonomy};
 
 /// Everything the analysis knows that is not code.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub struct Catalog {
     leaves: Vec<Leaf>,
     frameworks: Vec<Framework>,
     domains: Vec<Domain>,
+    cache_rules: Vec<CacheRule>,
+    prices: Vec<PriceOverride>,
 }
 
 impl Catalog {
@@ -27,6 +29,7 @@ impl Catalog {
                 include_str!("../frameworks.toml"),
                 include_str!("../domains.toml"),
             );
+            let read = read.and_then(|catalog| catalog.with_cache_rules(include_str!("../caching.toml")));
             read.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
         });
         &CATALOG
@@ -37,7 +40,8 @@ impl Catalog {
         let leaves: taxonomy::File = read(taxonomy::FILE, taxonomy)?;
         let frameworks: framework::File = read(framework::FILE, frameworks)?;
         let domains: domain::File = read(domain::FILE, domains)?;
-        let catalog = Self { leaves: leaves.leaf, frameworks: frameworks.framework, domains: domains.domain };
+        let catalog =
+            Self { leaves: leaves.leaf, frameworks: frameworks.framework, domains: domains.domain, ..Self::default() };
         catalog.check()?;
         Ok(catalog)
     }
@@ -70,6 +74,34 @@ impl Catalog {
     /// Returns the domain with this id or alias, whatever its case.
     pub fn domain(&self, name: &str) -> Option<&Domain> {
         self.domains.iter().find(|domain| answers_to(&domain.id, &domain.aliases, name))
+    }
+
+    /// Returns this catalogue with the rules of providers' caches that a text describes.
+    pub fn with_cache_rules(self, text: &str) -> Result<Self, CatalogError> {
+        let read: caching::File = read(caching::FILE, text)?;
+        for rule in &read.cache {
+            if let Some(problem) = rule.problem() {
+                let id = rule.rows.first().cloned().unwrap_or_default();
+                return Err(CatalogError::Invalid { file: caching::FILE, id, problem });
+            }
+        }
+        Ok(Self { cache_rules: read.cache, ..self })
+    }
+
+    /// Returns this catalogue with prices that outrank those of the price table.
+    #[must_use]
+    pub fn with_prices(self, prices: Vec<PriceOverride>) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// Returns the prices that outrank those of the price table; the first that fits a call decides.
+    pub fn prices(&self) -> &[PriceOverride] {
+        &self.prices
+    }
+
+    /// Returns what the provider's cache does with calls at this price row; `None` when it is not known.
+    pub fn cache_rule(&self, price_row: &str) -> Option<&CacheRule> {
+        self.cache_rules.iter().find(|rule| rule.fits(price_row))
     }
 
     fn check(&self) -> Result<(), CatalogError> {

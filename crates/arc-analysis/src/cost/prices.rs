@@ -4,9 +4,12 @@
 //! amount per usage class it is asked for each class alone, and the answer is turned back into the
 //! price of a token in whole pico-dollars. Prices in the table have at most six decimals per million
 //! tokens, so that price is exact, and every amount is rounded only once, in integers.
+//!
+//! Prices that users set themselves ([`PriceOverride`]) outrank the table.
 
 use std::time::{Duration, SystemTime};
 
+use arc_catalog::PriceOverride;
 use arc_model::{CostLine, ModelRef, NanoUsd, Timestamp};
 use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage};
 
@@ -67,7 +70,7 @@ impl Class {
 
 /// The price of something in pico-dollars (10⁻¹² USD).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PicoUsd(u64);
+pub(super) struct PicoUsd(pub(super) u64);
 
 impl PicoUsd {
     const ZERO: Self = Self(0);
@@ -99,6 +102,7 @@ pub(super) struct PriceSheet<'a> {
     input: PicoUsd,
     output: PicoUsd,
     request: PicoUsd,
+    own: Option<&'a PriceOverride>,
 }
 
 impl<'a> PriceSheet<'a> {
@@ -108,7 +112,14 @@ impl<'a> PriceSheet<'a> {
     /// before a slash. A provider that the table does not know has no prices there, whatever its
     /// models are called. Without a time the prices of the table's own date are taken, so that the
     /// answer does not depend on when it is asked for.
-    pub(super) fn find(model: &'a ModelRef, at: Option<Timestamp>, input_tokens: u64) -> Option<Self> {
+    /// The prices that users set come first.
+    pub(super) fn find(
+        model: &'a ModelRef,
+        at: Option<Timestamp>,
+        input_tokens: u64,
+        own: &'a [PriceOverride],
+    ) -> Option<Self> {
+        let own = own.iter().find(|price| price.fits(model, at));
         let mut sheet = Self {
             model: model.name()?,
             // The table takes this one for a proxy: it looks at the model's name.
@@ -119,7 +130,14 @@ impl<'a> PriceSheet<'a> {
             input: PicoUsd::ZERO,
             output: PicoUsd::ZERO,
             request: PicoUsd::ZERO,
+            own,
         };
+        if let Some(own) = own {
+            sheet.row = format!("{}/{}", arc_catalog::price::FILE, own.model);
+            sheet.input = PicoUsd::from_usd(own.input / 1e6);
+            sheet.output = PicoUsd::from_usd(own.output / 1e6);
+            return Some(sheet);
+        }
         let price = sheet.ask(&[("input_tokens", sheet.input_tokens), ("output_tokens", MILLION)])?;
         sheet.row = format!("{}/{}", price.provider_id, price.model_id);
         sheet.input = per_token(price.input_price, sheet.input_tokens);
@@ -133,11 +151,21 @@ impl<'a> PriceSheet<'a> {
 
     /// Returns the price of a token of this class; what has no price of its own is billed as the
     /// wider class it is in.
-    fn rate(&self, class: Class) -> PicoUsd {
+    pub(super) fn rate(&self, class: Class) -> PicoUsd {
         match class {
             Class::Input => return self.input,
             Class::Output => return self.output,
             _ => {}
+        }
+        if let Some(own) = self.own {
+            let usd = match class {
+                Class::CacheRead => own.cache_read,
+                Class::CacheWrite => own.cache_write,
+                Class::CacheWrite1h => own.cache_write_1h.or(own.cache_write),
+                _ => None,
+            };
+            let wider = if class.is_input() { self.input } else { self.output };
+            return usd.map_or(wider, |usd| PicoUsd::from_usd(usd / 1e6));
         }
         let count = if class.is_input() { self.input_tokens } else { MILLION };
         let usage: Vec<_> = class.keys().iter().map(|&key| (key, count)).collect();
@@ -145,6 +173,11 @@ impl<'a> PriceSheet<'a> {
         self.ask(&usage).map_or(wider, |price| {
             per_token(if class.is_input() { price.input_price } else { price.output_price }, count)
         })
+    }
+
+    /// Returns the row: provider and model as in the table, or the user's own.
+    pub(super) fn row(&self) -> &str {
+        &self.row
     }
 
     /// Returns whether tokens of this class cost other than input, or output, in general.
@@ -191,6 +224,12 @@ fn per_token(price: f64, tokens: u64) -> PicoUsd {
     PicoUsd::from_usd(price / tokens as f64)
 }
 
+/// Returns every model of a provider of the table, with the tokens its context window holds where that is known.
+pub(super) fn models_of(provider: &str) -> Vec<(&'static str, Option<u64>)> {
+    let found = Calculator::bundled().find_provider(Some(provider), None).ok().flatten();
+    found.into_iter().flat_map(|found| found.models().map(|model| (model.id(), model.context_window()))).collect()
+}
+
 /// Returns the table's id of a provider in OpenTelemetry's or an instrumentation's spelling, where
 /// the table does not read that spelling itself.
 fn provider_id(name: &str) -> &str {
@@ -234,7 +273,7 @@ mod tests {
     fn sheet(provider: Option<&str>, model: &str) -> Option<String> {
         let model =
             ModelRef { provider: provider.map(str::to_owned), response: Some(model.to_owned()), ..ModelRef::default() };
-        PriceSheet::find(&model, None, 1_000).map(|sheet| sheet.row)
+        PriceSheet::find(&model, None, 1_000, &[]).map(|sheet| sheet.row)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The cost of one model call: its tokens, split into classes that are billed differently.
 
-use arc_model::{Cost, CostLine, Span, SpanKind, UnknownCost, Usage};
+use arc_catalog::PriceOverride;
+use arc_model::{Cost, CostLine, ModelRef, NanoUsd, Span, SpanKind, Timestamp, UnknownCost, Usage};
 
 use super::prices::{Class, PriceSheet};
 
@@ -14,16 +15,32 @@ const MOST_TOKENS: u64 = 1 << 40;
 /// model, or a price; a count that is missing beside another makes the cost unknown and at least
 /// what the other one costs.
 pub fn price_span(span: &Span) -> Cost {
+    price_span_with(span, &[])
+}
+
+/// Returns the same where prices that the user set outrank those of the table.
+pub fn price_span_with(span: &Span, own: &[PriceOverride]) -> Cost {
     let Some(usage) = span.usage.as_ref().filter(|usage| !usage.is_empty()) else {
         return Cost::unknown(if span.is_running() { UnknownCost::Running } else { UnknownCost::NoUsage });
     };
+    price_usage(span.model.as_ref(), usage, span.start.or(span.end), span.kind, own)
+}
+
+/// Returns what so many tokens of a model cost at a time.
+pub(super) fn price_usage(
+    model: Option<&ModelRef>,
+    usage: &Usage,
+    at: Option<Timestamp>,
+    kind: SpanKind,
+    own: &[PriceOverride],
+) -> Cost {
     if usage.input.max(usage.output).is_some_and(|tokens| tokens > MOST_TOKENS) {
         return Cost::unknown(UnknownCost::UnclearUsage);
     }
-    let Some((model, name)) = span.model.as_ref().and_then(|model| Some((model, model.name()?))) else {
+    let Some((model, name)) = model.and_then(|model| Some((model, model.name()?))) else {
         return Cost::unknown(UnknownCost::NoModel);
     };
-    let Some(sheet) = PriceSheet::find(model, span.start.or(span.end), usage.input.unwrap_or(0)) else {
+    let Some(sheet) = PriceSheet::find(model, at, usage.input.unwrap_or(0), own) else {
         return Cost::unknown(UnknownCost::Unpriced { model: name.to_owned() });
     };
     let Some(mut lines) = lines(usage, &sheet) else {
@@ -31,11 +48,36 @@ pub fn price_span(span: &Span) -> Cost {
     };
     lines.extend(sheet.request_line());
     // Embeddings have no output.
-    let is_complete = usage.input.is_some() && (usage.output.is_some() || span.kind == SpanKind::Embedding);
+    let is_complete = usage.input.is_some() && (usage.output.is_some() || kind == SpanKind::Embedding);
     if is_complete {
         return Cost::from_lines(lines);
     }
     Cost::Unknown { why: UnknownCost::NoUsage, at_least: lines.iter().map(|line| line.amount).sum() }
+}
+
+/// Returns the price row of a model and its rates of input and output, for calls with so much input.
+pub(super) fn rates(
+    model: &ModelRef,
+    at: Option<Timestamp>,
+    input: u64,
+    own: &[PriceOverride],
+) -> Option<(String, [u64; 2])> {
+    let sheet = PriceSheet::find(model, at, input, own)?;
+    let rates = [sheet.rate(Class::Input).0, sheet.rate(Class::Output).0];
+    // A model whose output has no price answers with something else than text.
+    rates.iter().all(|&rate| rate > 0).then(|| (sheet.row().to_owned(), rates))
+}
+
+/// Returns what tokens cost, whole or summed over calls, at the rates of calls with so much input.
+pub(super) fn price_at_tier(
+    model: &ModelRef,
+    usage: &Usage,
+    at: Option<Timestamp>,
+    input: u64,
+    own: &[PriceOverride],
+) -> Option<NanoUsd> {
+    let sheet = PriceSheet::find(model, at, input, own)?;
+    Some(lines(usage, &sheet)?.iter().map(|line| line.amount).sum())
 }
 
 /// Returns the lines of the counts there are; `None` when the counts contradict each other.

@@ -425,6 +425,24 @@ proptest! {
         prop_assert!(price_span(&cached).known() <= price_span(&span).known());
     }
 
+    /// Pricing looks at nothing but the call: at another model and back, or at the user's prices and back, is as before.
+    #[test]
+    fn repricing_is_reversible(span in priced_call(), (provider, model) in prop::sample::select(&MODELS)) {
+        let before = price_span(&span);
+        let mut other = span.clone();
+        other.model = call(provider, model, Usage::default()).model;
+        let own = arc_catalog::PriceOverride::read("[[price]]\nmodel = \"*\"\ninput = 1\noutput = 2.5").unwrap();
+        let usage = span.usage.clone().unwrap();
+        let at_own = price_span_with(&span, &own);
+        prop_assert_eq!(at_own.known(), Some(NanoUsd(
+            i64::try_from(usage.input.unwrap() * 1_000 + usage.output.unwrap() * 2_500).unwrap()
+        )));
+        price_span(&other);
+        other.model.clone_from(&span.model);
+        prop_assert_eq!(price_span(&other), before.clone());
+        prop_assert_eq!(price_span_with(&span, &[]), before);
+    }
+
     #[test]
     fn any_counts_are_priced_without_a_panic(counts in prop::array::uniform8(prop::option::of(any::<u64>()))) {
         let [input, output, cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output] = counts;

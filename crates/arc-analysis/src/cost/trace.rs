@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use arc_catalog::PriceOverride;
 use arc_model::{Cost, CostLine, Json, NanoUsd, Span, SpanKind, Status, Trace, UnknownCost};
 
-use super::price_span;
+use super::price_span_with;
 
 /// Returns the spans whose tokens count for the run, each call once.
 ///
@@ -28,6 +29,11 @@ pub fn billed_spans(trace: &Trace) -> Vec<&Span> {
 ///
 /// Unknown as soon as one of them is, and then at least what the others cost.
 pub fn price_trace(trace: &Trace) -> Cost {
+    price_trace_with(trace, &[])
+}
+
+/// Returns the same where prices that the user set outrank those of the table.
+pub fn price_trace_with(trace: &Trace, own: &[PriceOverride]) -> Cost {
     let spans = billed_spans(trace);
     let has_calls =
         trace.leaf_llm_spans().next().is_some() || spans.iter().any(|span| span.kind != SpanKind::Embedding);
@@ -35,7 +41,7 @@ pub fn price_trace(trace: &Trace) -> Cost {
     let mut at_least = NanoUsd::ZERO;
     let mut lines = Vec::new();
     for span in spans {
-        match price_span(span) {
+        match price_span_with(span, own) {
             Cost::Known { total, lines: more } => {
                 at_least = at_least + total;
                 for line in more {
