@@ -10,6 +10,7 @@ pub mod failures;
 pub mod localisation;
 pub mod outcome;
 pub mod reliability;
+pub mod replay;
 mod report;
 mod window;
 
