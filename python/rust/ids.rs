@@ -53,6 +53,11 @@ fn fallback<const N: usize>() -> [u8; N] {
     id
 }
 
+/// Returns a new span id.
+pub(crate) fn new_span() -> [u8; 8] {
+    take()
+}
+
 /// Returns a new trace id: 16 random bytes in hexadecimal.
 #[pyfunction]
 pub(crate) fn new_trace_id(py: Python<'_>) -> Bound<'_, pyo3::types::PyString> {
@@ -84,7 +89,7 @@ pub(crate) fn tool_span_id<'py>(
     Ok(hex(py, &id))
 }
 
-fn hex<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, pyo3::types::PyString> {
+pub(crate) fn hex<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, pyo3::types::PyString> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'0'; 32];
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {

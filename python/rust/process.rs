@@ -4,7 +4,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -24,7 +24,7 @@ pub(crate) struct Spooling {
 
 static ALL: Mutex<Vec<Arc<Spooling>>> = Mutex::new(Vec::new());
 
-/// The process that this is, as far as Python knows; a fork that Python does not know of is noticed by the writer.
+/// The process that this is; 0 until somebody asks, in a forked child again.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
 /// Returns the id of this process without asking the system each time.
@@ -36,6 +36,25 @@ pub(crate) fn id() -> u32 {
         }
         known => known,
     }
+}
+
+/// Returns the id of this process.
+#[pyfunction]
+pub(crate) fn process_id() -> u32 {
+    id()
+}
+
+/// Learns of forks, also of those that Python does not know of.
+pub(crate) fn watch_forks() {
+    extern "C" fn in_child() {
+        PROCESS.store(0, Ordering::Relaxed);
+    }
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        // SAFETY: the handler stores a number, which may be done in a child at any moment; the code of an extension
+        // module stays where it is as long as the process lives. Without memory for it, Python's handler remains.
+        let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
 }
 
 /// Held for moments only, by a thread that is attached to the interpreter like the one that forks: free in a child.

@@ -23,6 +23,7 @@ use crate::{
     ids,
     otlp::Message,
     process::{self, Spooling},
+    spans::Spans,
     values,
 };
 
@@ -44,6 +45,8 @@ const EVENT_ATTRIBUTES: u8 = 3;
 const STATUS_MESSAGE: u8 = 2;
 const STATUS_CODE: u8 = 3;
 const RESOURCE_ATTRIBUTES: u8 = 1;
+/// The code of a `Status`.
+pub(crate) const ERROR: u64 = 2;
 
 /// A larger record is written while other threads of the host go on.
 const LARGE: usize = 64 * 1024;
@@ -54,6 +57,24 @@ const MOST_CONTEXTS: usize = 64;
 thread_local! {
     /// The last record's memory. Taken out while in use: a host's function may record while we record.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What one record says of a span; `None` where it says nothing.
+pub(crate) struct Said<'py> {
+    pub(crate) trace_id: [u8; 16],
+    pub(crate) span_id: [u8; 8],
+    pub(crate) parent: Option<[u8; 8]>,
+    pub(crate) root: bool,
+    pub(crate) name: Option<Bound<'py, PyAny>>,
+    pub(crate) kind: Option<Bound<'py, PyAny>>,
+    pub(crate) start: Option<u64>,
+    pub(crate) end: Option<u64>,
+    pub(crate) revision: Option<i64>,
+    pub(crate) attributes: Option<Bound<'py, PyAny>>,
+    pub(crate) events: Option<Bound<'py, PyAny>>,
+    /// 0 says nothing.
+    pub(crate) status: u64,
+    pub(crate) status_message: Option<Bound<'py, PyAny>>,
 }
 
 /// The address of a mapping, and the process.
@@ -119,19 +140,12 @@ impl Recorder {
     /// Takes the record of a span, or of a part of one; returns whether it is in the spool. What is no record is told to
     /// `on_error`, and counted; nothing of it is written.
     fn record(&self, span: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let error = match self.taken(span) {
-            Ok(written) => return Ok(written),
-            Err(error) => error,
-        };
-        let py = span.py();
-        // What is no error but on its way to the host (an interrupt) goes there.
-        if !error.is_instance_of::<PyException>(py) {
-            return Err(error);
-        }
-        if let Some(on_error) = &self.on_error {
-            on_error.call1(py, (error.into_value(py),))?;
-        }
-        Ok(false)
+        self.guarded(span.py(), |message| self.take(span.cast()?, message))
+    }
+
+    /// Returns what takes the records of the spans of one trace and one tracer; `resource` says whose they are.
+    fn spans(this: &Bound<'_, Self>, trace_id: &Bound<'_, PyAny>, resource: &Bound<'_, PyAny>) -> PyResult<Spans> {
+        Spans::new(this, parse_id(trace_id)?, resource)
     }
 
     /// Opens the spool now, so that the first record costs no more than the others.
@@ -167,101 +181,163 @@ impl Recorder {
 }
 
 impl Recorder {
-    fn taken(&self, span: &Bound<'_, PyAny>) -> PyResult<bool> {
+    /// Runs an action that takes a record; what fails in it is told to `on_error`, and counted.
+    pub(crate) fn guarded(
+        &self,
+        py: Python<'_>,
+        action: impl FnOnce(&mut Message) -> PyResult<bool>,
+    ) -> PyResult<bool> {
         if self.closed.load(Ordering::Relaxed) {
             return Ok(false);
         }
         let mut message = Message { bytes: SCRATCH.take() };
         message.clear();
-        let taken = catch_unwind(AssertUnwindSafe(|| self.take(span.cast()?, &mut message)));
+        let taken = catch_unwind(AssertUnwindSafe(|| action(&mut message)));
         if message.bytes.capacity() <= LARGE {
             SCRATCH.set(message.bytes);
         }
-        let taken = taken.unwrap_or_else(|_| Err(PyRuntimeError::new_err("a record could not be encoded")));
-        if taken.is_err() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        let error = match taken.unwrap_or_else(|_| Err(PyRuntimeError::new_err("a record could not be encoded"))) {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        // What is no error but on its way to the host (an interrupt) goes there.
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
         }
-        taken
+        if let Some(on_error) = &self.on_error {
+            on_error.call1(py, (error.into_value(py),))?;
+        }
+        Ok(false)
+    }
+
+    /// Returns whether the run of a trace is recorded.
+    pub(crate) fn is_sampled(&self, trace_id: [u8; 16]) -> bool {
+        self.sampled_below.is_none_or(|below| sample_of(trace_id) < below)
+    }
+
+    /// Counts a run that is not recorded.
+    pub(crate) fn count_unsampled(&self) {
+        self.unsampled.fetch_add(1, Ordering::Relaxed);
     }
 
     fn take(&self, span: &Bound<'_, PyDict>, message: &mut Message) -> PyResult<bool> {
         let py = span.py();
         let trace_id: [u8; 16] = id_of(span, intern!(py, "trace_id"))?;
         let span_id: [u8; 8] = id_of(span, intern!(py, "span_id"))?;
-        let start: Option<u64> = number_of(span, intern!(py, "start_ns"))?;
-        let end: Option<u64> = number_of(span, intern!(py, "end_ns"))?;
+        let start = number_of(span, intern!(py, "start_ns"))?;
+        let end = number_of(span, intern!(py, "end_ns"))?;
         let parent = item(span, intern!(py, "parent_id"));
         let root = parent.as_ref().is_some_and(Bound::is_none);
-        if self.sampled_below.is_some_and(|below| sample_of(trace_id) >= below) {
+        if !self.is_sampled(trace_id) {
             if root && start.is_some() && end.is_none() {
-                self.unsampled.fetch_add(1, Ordering::Relaxed);
+                self.count_unsampled();
             }
             return Ok(false);
         }
-        let context = self.context(span)?;
-        message.bytes(TRACE_ID, &trace_id);
-        message.bytes(SPAN_ID, &span_id);
-        if let Some(parent) = parent.filter(|parent| !parent.is_none()) {
-            let parent: [u8; 8] = parse_id(&parent)?;
-            message.bytes(PARENT_ID, &parent);
-        }
-        if let Some(name) = item(span, intern!(py, "name")) {
-            message.bytes(NAME, values::cut_text(name.cast()?).as_bytes());
-        }
-        if let Some(kind) = item(span, intern!(py, "kind")) {
-            let is_client = kind.cast::<PyString>()?.to_str()? == "client";
-            message.number(KIND, if is_client { 3 } else { 1 });
-        }
-        if let Some(start) = start {
-            message.fixed64(START, start);
-        }
-        if let Some(end) = end {
-            message.fixed64(END, end);
-        }
-        if let Some(attributes) = item(span, intern!(py, "attributes")) {
-            self.attributes(ATTRIBUTES, attributes.cast()?, message)?;
-        }
-        if let Some(events) = item(span, intern!(py, "events")) {
-            for event in events.cast::<PyList>()?.iter() {
-                self.event(event.cast()?, message)?;
-            }
-        }
-        self.status(span, message)?;
-        let kind = match (start, end) {
+        let resource =
+            item(span, intern!(py, "resource")).ok_or_else(|| PyTypeError::new_err("a record has a resource"))?;
+        let context = self.context(&resource)?;
+        let said = Said {
+            trace_id,
+            span_id,
+            parent: parent.filter(|parent| !parent.is_none()).map(|parent| parse_id(&parent)).transpose()?,
+            root,
+            name: item(span, intern!(py, "name")),
+            kind: item(span, intern!(py, "kind")),
+            start,
+            end,
+            revision: None,
+            attributes: item(span, intern!(py, "attributes")),
+            events: item(span, intern!(py, "events")),
+            status: item(span, intern!(py, "status")).map(|status| status_code(&status)).transpose()?.unwrap_or(0),
+            status_message: item(span, intern!(py, "status_message")),
+        };
+        self.append(py, &context, &said, message)
+    }
+
+    /// Encodes a record and appends it to the spool; returns whether it is there.
+    pub(crate) fn append(
+        &self,
+        py: Python<'_>,
+        context: &Context,
+        said: &Said<'_>,
+        message: &mut Message,
+    ) -> PyResult<bool> {
+        self.encode(said, message)?;
+        let kind = match (said.start, said.end) {
             (Some(_), _) => Kind::SpanStart,
             (None, Some(_)) => Kind::SpanEnd,
             (None, None) => Kind::SpanPart,
         };
         let payload = message.bytes.as_slice();
-        let time_unix_ns = process::now_ns();
-        let record = Record { kind, root, context: &context, trace_id, span_id, time_unix_ns, payload };
-        let writer = &self.spooling.writer;
-        let mut appended =
-            if payload.len() > LARGE { py.detach(|| writer.append(&record)) } else { writer.append(&record) };
-        if kind == Kind::SpanStart && end.is_some() {
+        let record = Record {
+            kind,
+            root: said.root,
+            context,
+            trace_id: said.trace_id,
+            span_id: said.span_id,
+            time_unix_ns: process::now_ns(),
+            payload,
+        };
+        let (writer, process) = (&self.spooling.writer, process::id());
+        let mut appended = if payload.len() > LARGE {
+            py.detach(|| writer.append_in(process, &record))
+        } else {
+            writer.append_in(process, &record)
+        };
+        if kind == Kind::SpanStart && said.end.is_some() {
             // The whole of a span at once: what ends it says nothing new.
-            appended = writer.append(&Record { kind: Kind::SpanEnd, payload: &[], ..record });
+            appended = writer.append_in(process, &Record { kind: Kind::SpanEnd, payload: &[], ..record });
         }
         self.spooling.ship();
         Ok(appended == Appended::Written)
     }
 
-    fn status(&self, span: &Bound<'_, PyDict>, message: &mut Message) -> PyResult<()> {
-        let py = span.py();
-        let Some(status) = item(span, intern!(py, "status")) else { return Ok(()) };
-        let code = match status.cast::<PyString>()?.to_str()? {
-            "error" => 2,
-            "ok" => 1,
-            _ => return Ok(()),
-        };
+    fn encode(&self, said: &Said<'_>, message: &mut Message) -> PyResult<()> {
+        message.bytes(TRACE_ID, &said.trace_id);
+        message.bytes(SPAN_ID, &said.span_id);
+        if let Some(parent) = &said.parent {
+            message.bytes(PARENT_ID, parent);
+        }
+        if let Some(name) = &said.name {
+            message.bytes(NAME, values::cut_text(name.cast()?).as_bytes());
+        }
+        if let Some(kind) = &said.kind {
+            let is_client = kind.cast::<PyString>()?.to_str()? == "client";
+            message.number(KIND, if is_client { 3 } else { 1 });
+        }
+        if let Some(start) = said.start {
+            message.fixed64(START, start);
+        }
+        if let Some(end) = said.end {
+            message.fixed64(END, end);
+        }
+        if let Some(revision) = said.revision {
+            // Before the others: the last value of a name counts.
+            message.int_attribute(ATTRIBUTES, "arc_eval.revision", revision);
+        }
+        if let Some(attributes) = &said.attributes {
+            self.attributes(ATTRIBUTES, attributes.cast()?, message)?;
+        }
+        if let Some(events) = &said.events {
+            for event in events.cast::<PyList>()?.iter() {
+                self.event(event.cast()?, message)?;
+            }
+        }
+        if said.status == 0 { Ok(()) } else { self.status(said, message) }
+    }
+
+    fn status(&self, said: &Said<'_>, message: &mut Message) -> PyResult<()> {
         let nested = message.open(STATUS);
-        if let Some(text) = item(span, intern!(py, "status_message")) {
+        if let Some(text) = &said.status_message {
+            let py = text.py();
             let text = values::cut_text(text.cast()?).into_owned();
             let text =
                 if self.policy.keeps() { Some(text) } else { self.policy.text(py, content::Kind::Own, &text)? };
             message.bytes(STATUS_MESSAGE, text.unwrap_or_default().as_bytes());
         }
-        message.number(STATUS_CODE, code);
+        message.number(STATUS_CODE, said.status);
         message.close(&nested);
         Ok(())
     }
@@ -371,10 +447,7 @@ impl Recorder {
     }
 
     /// Returns whose spans these are. A tracer hands out one mapping for all of them.
-    fn context(&self, span: &Bound<'_, PyDict>) -> PyResult<Context> {
-        let py = span.py();
-        let resource =
-            item(span, intern!(py, "resource")).ok_or_else(|| PyTypeError::new_err("a record has a resource"))?;
+    pub(crate) fn context(&self, resource: &Bound<'_, PyAny>) -> PyResult<Context> {
         let key = (resource.as_ptr() as usize, process::id());
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, _, context)) = contexts.iter().find(|(known, _, _)| *known == key) {
@@ -394,7 +467,7 @@ impl Recorder {
         if contexts.len() >= MOST_CONTEXTS {
             contexts.remove(0);
         }
-        contexts.push((key, resource.unbind(), context.clone()));
+        contexts.push((key, resource.clone().unbind(), context.clone()));
         Ok(context)
     }
 }
@@ -412,7 +485,16 @@ fn id_of<const N: usize>(span: &Bound<'_, PyDict>, key: &Bound<'_, PyString>) ->
     parse_id(&item(span, key).ok_or_else(|| PyTypeError::new_err("a record has the ids of its trace and span"))?)
 }
 
-fn parse_id<const N: usize>(id: &Bound<'_, PyAny>) -> PyResult<[u8; N]> {
+/// The number of a status in `Status`.
+fn status_code(status: &Bound<'_, PyAny>) -> PyResult<u64> {
+    Ok(match status.cast::<PyString>()?.to_str()? {
+        "error" => ERROR,
+        "ok" => 1,
+        _ => 0,
+    })
+}
+
+pub(crate) fn parse_id<const N: usize>(id: &Bound<'_, PyAny>) -> PyResult<[u8; N]> {
     ids::parse(id.cast::<PyString>()?.to_str()?).ok_or_else(|| PyValueError::new_err("an id is hexadecimal digits"))
 }
 

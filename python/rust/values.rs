@@ -47,13 +47,19 @@ pub(crate) fn json_text_py(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult
 
 /// Returns a value of the host as text, cut to the limits: a text as it is, anything else as JSON.
 #[pyfunction]
-pub(crate) fn payload_text(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(crate) fn payload_text<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     // SAFETY: looks at a flag of the type; checked in the same expression.
-    if unsafe { ffi::PyUnicode_Check(value.as_ptr()) } != 0 {
-        // SAFETY: it is a `str`.
-        return Ok(cut_text(unsafe { value.cast_unchecked::<PyString>() }).into_owned());
+    if unsafe { ffi::PyUnicode_Check(value.as_ptr()) } == 0 {
+        return json_text_py(py, value).map(|json| PyString::new(py, &json));
     }
-    json_text_py(py, value)
+    // SAFETY: it is a `str`.
+    let text = unsafe { value.cast_unchecked::<PyString>() };
+    // SAFETY: a live `str`. One that fits is handed back, if its class is no one else's.
+    let is_fit = unsafe {
+        ffi::PyUnicode_CheckExact(text.as_ptr()) != 0
+            && usize::try_from(ffi::PyUnicode_GetLength(text.as_ptr())).is_ok_and(|length| length <= MAX_TEXT)
+    };
+    Ok(if is_fit { text.clone() } else { PyString::new(py, &cut_text(text)) })
 }
 
 /// Returns the first `room` characters with a note on what was cut, and the length of the whole.

@@ -97,6 +97,11 @@ impl Writer {
 
     /// Appends a record. When this returns [`Appended::Written`], the death of the process cannot undo it.
     pub fn append(&self, record: &Record<'_>) -> Appended {
+        self.append_in(process::id(), record)
+    }
+
+    /// Does the same for a caller who knows the id of the calling process without asking the system.
+    pub fn append_in(&self, process: u32, record: &Record<'_>) -> Appended {
         let kind = match record.kind {
             Kind::SpanStart => frame::SPAN_START,
             Kind::SpanPart => frame::SPAN_PART,
@@ -111,7 +116,7 @@ impl Writer {
             trace_id: record.trace_id,
             span_id: record.span_id,
         };
-        self.member().series().append(&self.options, Some(record.context), head, record.payload)
+        self.member_of(process).series().append(&self.options, Some(record.context), head, record.payload)
     }
 
     /// Says goodbye. Call it last; what is recorded afterwards is still taken.
@@ -159,7 +164,10 @@ impl Writer {
     }
 
     fn member(&self) -> &Member {
-        let pid = process::id();
+        self.member_of(process::id())
+    }
+
+    fn member_of(&self, pid: u32) -> &Member {
         let mut member = &self.first;
         while member.pid != pid {
             member = member.child.get_or_init(|| Box::new(Member::new(pid)));

@@ -1,10 +1,11 @@
 """What the native part offers. Checked against it by `stubtest`, in the tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, final
 
 __all__ = [
     "Recorder",
+    "Spans",
     "after_fork",
     "end_process",
     "json_text",
@@ -12,6 +13,7 @@ __all__ = [
     "new_trace_id",
     "now_ns",
     "payload_text",
+    "process_id",
     "read_spool",
     "tool_span_id",
 ]
@@ -42,6 +44,9 @@ class Recorder:
         What is no record is told to ``on_error``, and counted; nothing of it is written.
         """
 
+    def spans(self, trace_id: str, resource: Mapping[str, str]) -> Spans:
+        """Returns what takes the records of the spans of one trace and one tracer; ``resource`` says whose they are."""
+
     def prepare(self) -> bool:
         """Opens the spool now, so that the first record costs no more than the others."""
 
@@ -53,6 +58,39 @@ class Recorder:
 
     def counts(self) -> dict[str, int]:
         """Returns what became of this process's records so far."""
+
+@final
+class Spans:
+    """Takes the records of the spans of one trace and one tracer. Errors are told as those of ``record`` are."""
+
+    def start(
+        self,
+        span_id: str | None,
+        parent_id: str | None,
+        name: str,
+        kind: str,
+        start_ns: int,
+        attributes: dict[str, Any],
+        /,
+    ) -> str:
+        """Records that a span starts; without an id it gets one. A span without a parent is a run. Returns the id."""
+
+    def end(
+        self,
+        span_id: str,
+        end_ns: int,
+        attributes: dict[str, Any],
+        name: str | None = None,
+        error: str | None = None,
+        events: list[Any] | None = None,
+        is_run: bool = False,
+        revision: int = 1,
+        /,
+    ) -> bool:
+        """Records that a span ended, with what is new; ``error`` is the message of what it failed with.
+
+        Returns whether that is in the spool.
+        """
 
 def after_fork() -> None:
     """Gives a forked child files of its own. To be called in it first thing."""
@@ -77,6 +115,9 @@ def now_ns() -> int:
 
 def payload_text(value: object) -> str:
     """Returns a value of the host as text, cut to the limits: a text as it is, anything else as JSON."""
+
+def process_id() -> int:
+    """Returns the id of this process."""
 
 def read_spool(spool: str) -> list[bytes]:
     """Returns everything that is in a spool as OTLP protobuf requests. Takes nothing out of it."""

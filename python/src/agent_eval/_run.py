@@ -6,18 +6,19 @@ A run started inside another one is a child of it in the same trace. Model calls
 
 from __future__ import annotations
 
+import functools
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import NamedTuple, Protocol
 
+from ._core import process_id
 from ._framework import version_of_framework
 from ._guard import attempt
-from ._span import Event, SpanDict, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
-from .transport import Transport
+from ._span import Event, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
+from .transport import Transport, spans_of
 
 CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
@@ -64,52 +65,44 @@ class OpenCall(Protocol):
 class Run:
     """One agent span while it is open. Methods may be called from any thread, and more than once."""
 
+    # What is true of every run until something else is said of it.
+    owner: int | None = None  # identity of the instance, for classes whose methods call each other
+    adoptable = False  # a block that waits for its agent's call
+    held = False  # the block decides when the run ends
+    ended = False
+    _revision = 0
+    _termination: str | None = None
+    _end_ns: int | None = None
+    _end_told = False
+    _error: str | None = None  # the message of what it failed with
+    _events: list[Event] | None = None
+
     def __init__(self, settings: Settings, transport: Transport, name: str, parent: Run | None) -> None:
         self.settings = settings
         self.transport = transport
         self.parent = parent
         self.trace: Trace = parent.trace if parent is not None else Trace()
+        self.spans = spans_of(transport, self.trace.trace_id, settings.resource)
         self.span_id = new_span_id()
         self._parent_id = place_in(parent) if parent is not None else None
-        self.owner: int | None = None  # identity of the instance, for classes whose methods call each other
-        self.adoptable = False  # a block that waits for its agent's call
-        self.held = False  # the block decides when the run ends
-        self.ended = False
         self.open_calls: set[OpenCall] = set()
         self.call_ends: dict[str, int] = {}  # when the last model call was answered, by the place it was part of
-        self._process = os.getpid()
-        self._revision = 0
-        self._told: dict[str, Value] = {}  # the attributes that are recorded
-        self._end_told = False
-        self._end_ns: int | None = None
-        self._status = "unset"
-        self._status_message = ""
-        self._events: list[Event] = []
-        self.start_ns = self.trace.now_ns()
+        self._process = process_id()
         self._name = name
-        self._attributes: dict[str, Value] = self._first_attributes()
-
-    def _first_attributes(self) -> dict[str, Value]:
-        settings = self.settings
-        attributes: dict[str, Value] = {"gen_ai.operation.name": "invoke_agent"}
-        optional = {
-            "gen_ai.agent.name": settings.agent or self._name,
-            "gen_ai.agent.version": settings.version,
-            "gen_ai.conversation.id": settings.session,
-            "user.id": settings.user,
-            "arc_eval.domain": settings.domain,
-            "arc_eval.framework": settings.framework,
-            "arc_eval.framework.version": attempt(version_of_framework, settings.framework),
-        }
-        attributes.update({key: value for key, value in optional.items() if value is not None})
-        attributes["arc_eval.sequence"] = self.trace.next_sequence()
-        return attributes
+        self._told: dict[str, Value] = {}  # the attributes that are recorded
+        self._new = _first_attributes(settings.domain, settings.framework, settings.version, settings.session).copy()
+        self._new["gen_ai.agent.name"] = settings.agent or name
+        if settings.user is not None:
+            self._new["user.id"] = settings.user
+        self._new["arc_eval.sequence"] = self.trace.next_sequence()
+        self.start_ns = self.trace.now_ns()
 
     @classmethod
     def elsewhere(cls, trace_id: str, span_id: str, sequence: int, settings: Settings, transport: Transport) -> Run:
         """Returns a run of another process, to record what this one does for it. It is that process that ends it."""
         run = cls(settings, transport, "", None)
         run.trace = Trace(trace_id, sequence)
+        run.spans = spans_of(transport, trace_id, settings.resource)
         run.span_id = span_id
         run._process = 0
         return run
@@ -121,24 +114,31 @@ class Run:
 
     def announce(self) -> None:
         """Sends the record of the start, so that the run is visible while it runs."""
-        self._send()
+        with self.trace.lock:
+            self._send()
 
     def set(self, **attributes: Value | None) -> None:
         """Sets attributes, named with ``__`` for dots; ``None`` leaves them as they are."""
         with self.trace.lock:
             for key, value in attributes.items():
                 if value is not None:
-                    self._attributes[key.replace("__", ".")] = value
+                    self._new[key.replace("__", ".")] = value
+
+    def put(self, name: str, value: Value | None) -> None:
+        """Sets one attribute; ``None`` leaves it as it is."""
+        if value is not None:
+            with self.trace.lock:
+                self._new[name] = value
 
     def has(self, name: str) -> bool:
         """Returns whether an attribute is set."""
-        return name in self._attributes
+        return name in self._new or name in self._told
 
     def rename(self, name: str) -> None:
         """Gives the run the name of the agent that turned out to be called in it."""
         with self.trace.lock:
             self._name = name
-            self._attributes["gen_ai.agent.name"] = name
+            self._new["gen_ai.agent.name"] = name
 
     def completed(self) -> None:
         """Ends the run: it returned."""
@@ -147,42 +147,41 @@ class Run:
     def failed(self, error: BaseException) -> None:
         """Ends the run: an exception left it. Being cancelled, and leaving with an exit code, is told apart."""
         with self.trace.lock:
-            if self.ended or "arc_eval.termination" in self._attributes:
+            if self.ended or self._termination is not None:
                 return
             with_content = self.settings.capture_content
             cancelled = isinstance(error, CANCELLATIONS) or type(error).__name__ in ("CancelledError", "Cancelled")
-            self._attributes["error.type"] = type_name(type(error))
-            self._events.append(exception_event(error, self.trace.now_ns(), with_content))
+            self._new["error.type"] = type_name(type(error))
+            self._events = [exception_event(error, self.trace.now_ns(), with_content)]
             # A stream that is open while its run fails is not read any further.
             for call in list(self.open_calls):
                 call.over(whole=False)
             exit_code = _exit_code(error)
             if exit_code:
-                self._attributes["arc_eval.exit.code"] = exit_code
+                self._new["arc_eval.exit.code"] = exit_code
             if exit_code or not cancelled:
-                self._status = "error"
-                self._status_message = exception_message(error) if with_content else ""
+                self._error = exception_message(error) if with_content else ""
             self._end("exited" if exit_code else "cancelled" if cancelled else "exception")
 
     def abandoned(self) -> None:
         """Ends the run: whoever consumed its stream stopped before the end."""
         with self.trace.lock:
-            if not self.ended and "arc_eval.termination" not in self._attributes:
-                self._attributes["arc_eval.abandoned"] = True
+            if not self.ended and self._termination is None:
+                self._new["arc_eval.abandoned"] = True
                 self._end("cancelled")
 
     def release(self) -> None:
         """Ends a held run: its block is over."""
         with self.trace.lock:
             self.held = self.adoptable = False
-            termination = self._attributes.get("arc_eval.termination")
-            self._end(str(termination) if termination is not None else "completed")
+            self._end(self._termination or "completed")
 
     def record_outcome(self, verdict: str, source: str, score: float | None, reason: str | None) -> None:
         """Says whether the run succeeded. The last one said stands; after the end it is sent as a new revision."""
         with self.trace.lock:
             for name in ("score", "reason"):
-                self._attributes.pop(f"arc_eval.outcome.{name}", None)
+                self._new.pop(f"arc_eval.outcome.{name}", None)
+                self._told.pop(f"arc_eval.outcome.{name}", None)
             self.set(
                 arc_eval__outcome__verdict=verdict,
                 arc_eval__outcome__source=source,
@@ -196,45 +195,12 @@ class Run:
         with self.trace.lock:
             if self.ended:
                 return
-            self._attributes["arc_eval.termination"] = termination
+            self._new["arc_eval.termination"] = self._termination = termination
             if self.held:
                 return
             self.ended = True
             self._end_ns = self.trace.now_ns()
             self._send()
-
-    def send_step(
-        self,
-        name: str,
-        kind: str,
-        start_ns: int,
-        end_ns: int,
-        attributes: dict[str, Value],
-        error: tuple[str, str] | None = None,
-        events: list[Event] | None = None,
-        parent_id: str | None = None,
-        span_id: str | None = None,
-    ) -> None:
-        """Sends the record of an ended step below this run; an error is its class and its message."""
-        if error is not None:
-            attributes["error.type"] = error[0]
-        with_content = self.settings.capture_content
-        self.transport.send(
-            {
-                "trace_id": self.trace.trace_id,
-                "span_id": span_id or new_span_id(),
-                "parent_id": parent_id or self.span_id,
-                "name": name,
-                "kind": kind,
-                "start_ns": start_ns,
-                "end_ns": max(start_ns, end_ns),
-                "status": "error" if error is not None else "unset",
-                "status_message": error[1] if error is not None and with_content else "",
-                "attributes": {**attributes, "arc_eval.revision": 1},
-                "events": events or [],
-                "resource": self.settings.resource,
-            }
-        )
 
     def begin_step(
         self,
@@ -250,33 +216,48 @@ class Run:
         return Step(self, name, kind, attributes, start_ns, parent_id, span_id)
 
     def _send(self) -> None:
-        if self._process != os.getpid():
+        if self._process != process_id():
             return  # in a forked child the run is the parent's
-        attributes, told = self._attributes, self._told
-        span: SpanDict = {
-            "trace_id": self.trace.trace_id,
-            "span_id": self.span_id,
-            "parent_id": self._parent_id,
-            "name": self._name,
-            "resource": self.settings.resource,
-        }
-        if not self._revision:
-            span["kind"] = "internal"
-            span["start_ns"] = self.start_ns
-        elif self._end_told:
-            told = {}  # what is said of a run that ended may be read without what was said before
-        new: dict[str, Value] = {key: value for key, value in attributes.items() if told.get(key) is not value}
-        new["arc_eval.revision"] = self._revision
-        span["attributes"] = new
-        self._told = attributes.copy()
-        self._revision += 1
-        if self._end_ns is not None and not self._end_told:
+        new, self._new = self._new, {}
+        revision = self._revision
+        self._revision = revision + 1
+        if not revision:
+            self.spans.start(self.span_id, self._parent_id, self._name, "internal", self.start_ns, new)
+        elif self._end_ns is not None and not self._end_told:
             self._end_told = True
-            span["end_ns"] = self._end_ns
-            span["events"] = self._events
-            span["status"] = self._status
-            span["status_message"] = self._status_message
-        self.transport.send(span)
+            is_root = self._parent_id is None
+            self.spans.end(self.span_id, self._end_ns, new, self._name, self._error, self._events, is_root, revision)
+        else:
+            # What is said of a run that ended may be read without what was said before.
+            attributes = {**self._told, **new} if self._end_told else new.copy()
+            attributes["arc_eval.revision"] = revision
+            self.transport.send(
+                {
+                    "trace_id": self.trace.trace_id,
+                    "span_id": self.span_id,
+                    "parent_id": self._parent_id,
+                    "name": self._name,
+                    "attributes": attributes,
+                    "resource": self.settings.resource,
+                }
+            )
+        self._told.update(new)
+
+
+@functools.lru_cache(maxsize=256)
+def _first_attributes(
+    domain: str | None, framework: str | None, version: str | None, session: str | None
+) -> dict[str, Value]:
+    """Returns what is said of every run of an agent. Nobody writes to it."""
+    optional = {
+        "gen_ai.agent.version": version,
+        "gen_ai.conversation.id": session,
+        "arc_eval.domain": domain,
+        "arc_eval.framework": framework,
+        "arc_eval.framework.version": attempt(version_of_framework, framework),
+    }
+    known = {key: value for key, value in optional.items() if value is not None}
+    return {"gen_ai.operation.name": "invoke_agent", **known}
 
 
 class Step:
@@ -296,24 +277,13 @@ class Step:
     ) -> None:
         trace = run.trace
         self.run = run
-        self.span_id = span_id or new_span_id()
         within = place.get()
         self.within = within if within is None else _open_place()  # for the places of what follows
         self.ended = False
         self.start_ns = trace.offset_ns + time.perf_counter_ns() if start_ns is None else start_ns
-        attributes.setdefault("arc_eval.revision", 0)
-        run.transport.send(
-            {
-                "trace_id": trace.trace_id,
-                "span_id": self.span_id,
-                "parent_id": parent_id or (run.span_id if within is None and enclosing is None else place_in(run)),
-                "name": name,
-                "kind": kind,
-                "start_ns": self.start_ns,
-                "attributes": attributes,
-                "resource": run.settings.resource,
-            }
-        )
+        if parent_id is None:
+            parent_id = run.span_id if within is None and enclosing is None else place_in(run)
+        self.span_id = run.spans.start(span_id, parent_id, name, kind, self.start_ns, attributes)
 
     def end(
         self,
@@ -329,24 +299,17 @@ class Step:
             return
         self.ended = True
         run = self.run
-        attributes = attributes if attributes is not None else {}
-        attributes.setdefault("arc_eval.revision", 1)
-        span: SpanDict = {
-            "trace_id": run.trace.trace_id,
-            "span_id": self.span_id,
-            "end_ns": max(self.start_ns, run.trace.now_ns() if end_ns is None else end_ns),
-            "attributes": attributes,
-            "resource": run.settings.resource,
-        }
-        if name is not None:
-            span["name"] = name
+        if attributes is None:
+            attributes = {}
+        if end_ns is None:
+            end_ns = run.trace.offset_ns + time.perf_counter_ns()
+        if end_ns < self.start_ns:
+            end_ns = self.start_ns
+        message = None
         if error is not None:
             attributes["error.type"] = error[0]
-            span["status"] = "error"
-            span["status_message"] = error[1] if run.settings.capture_content else ""
-        if events:
-            span["events"] = events
-        run.transport.send(span)
+            message = error[1] if run.settings.capture_content else ""
+        run.spans.end(self.span_id, end_ns, attributes, name, message, events)
 
 
 def _exit_code(error: BaseException) -> int:

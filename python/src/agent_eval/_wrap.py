@@ -189,13 +189,13 @@ class _Call:
 
     def __call__(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         owner = id(instance) if self.by_instance and instance is not None else None
-        begin = functools.partial(self.recorder.begin, self.name, args, kwargs, owner)
         if _starts_later(wrapped):
             # Nothing of the host runs before the first step: neither does the run.
+            begin = functools.partial(self.recorder.begin, self.name, args, kwargs, owner)
             result = wrapped(*args, **kwargs)
             stand_in = attempt(stand_in_of, result, Steps(self.recorder, begin))
             return result if stand_in is None else stand_in
-        run = attempt(begin)
+        run = attempt(self.recorder.begin, self.name, args, kwargs, owner)
         if run is None:
             return wrapped(*args, **kwargs)
         token = attempt(current.set, run)
@@ -211,6 +211,9 @@ class _Call:
 
     def _settle(self, run: Run, result: Any) -> Any:
         """Ends the run, now or when what was returned is over; returns its stand-in if there is one."""
+        if type(result) in _OVER:
+            self.recorder.returned(run, result)
+            return None
         future = result if _is_future(result) else _frameworks.end_of(result)
         if future is not None:
             future.add_done_callback(functools.partial(attempt, _future_done, self.recorder, run))
@@ -221,6 +224,12 @@ class _Call:
         return stand_in
 
 
+# Results of these classes do not go on after the call; of others it has to be found out.
+_OVER = frozenset({str, bytes, int, float, bool, list, tuple, dict, type(None)})
+
+_LATER = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+
+
 def _starts_later(wrapped: Any) -> bool:
     """Returns whether calling it runs nothing yet: coroutine and generator functions."""
     while isinstance(wrapped, functools.partial):
@@ -229,8 +238,7 @@ def _starts_later(wrapped: Any) -> bool:
     if code is None:
         code = getattr(_method_of(type(wrapped), "__call__"), "__code__", None)
     flags = getattr(code, "co_flags", 0)
-    later = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
-    return isinstance(flags, int) and bool(flags & later)
+    return isinstance(flags, int) and bool(flags & _LATER)
 
 
 def _is_future(result: object) -> bool:

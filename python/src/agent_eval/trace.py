@@ -169,7 +169,7 @@ class ArcTracer:
             run = Run(self._settings, self._transport, name, within)
         run.owner = owner
         if self._settings.capture_content:
-            run.set(arc_eval__input=attempt(_question, args, kwargs))
+            run.put("arc_eval.input", attempt(_question, args, kwargs))
         run.announce()
         return run
 
@@ -183,9 +183,7 @@ class ArcTracer:
     def keep(self, run: Run, output: Any) -> None:
         """Takes what a run has put out."""
         if self._settings.capture_content:
-            from ._frameworks import _words
-
-            run.set(arc_eval__output=payload_text(_words.answer(output)))
+            run.put("arc_eval.output", payload_text(output if type(output) is str else _answer(output)))
 
     def _wrapped(self, agent: Any, methods: frozenset[str]) -> Any:
         from . import _frameworks
@@ -330,9 +328,18 @@ def _dotted(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _question(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    given = _input(args, kwargs)
+    if type(given) is not str:
+        from ._frameworks import _words
+
+        given = _words.asked(given)
+    return payload_text(given)
+
+
+def _answer(output: Any) -> Any:
     from ._frameworks import _words
 
-    return payload_text(_words.asked(_input(args, kwargs)))
+    return _words.answer(output)
 
 
 def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """The way of records out of this program.
 
-:class:`Transport` is the seam: the tracer knows nothing else. :class:`SpoolTransport` is the one in use: a record is in
+:class:`Transport` is the seam: the tracer knows nothing else. What can take the records of a trace without a dictionary
+for each offers :class:`Spans`, too. :class:`SpoolTransport` is the one in use: a record is in
 the spool of this computer when ``send`` returns, so the death of the process cannot undo it. From there a local server
 takes it, or ``arc-eval collect``, or, where an endpoint is given, a thread of this process that is no thread of Python.
 """
@@ -11,12 +12,12 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import __version__, _core
 from ._guard import attempt, note, warn_once
-from ._span import SpanDict
+from ._span import Event, SpanDict, Value
 
 # What becomes of content: as it is, left out, or a hash in its place.
 Capture = bool | Literal["hashed"]
@@ -38,6 +39,99 @@ class Transport(Protocol):
 
     def close(self, timeout: float) -> bool:
         """Flushes, then takes no more."""
+
+
+class Spans(Protocol):
+    """Takes the records of the spans of one trace and one tracer, by position: the short way for what happens often."""
+
+    def start(
+        self,
+        span_id: str | None,
+        parent_id: str | None,
+        name: str,
+        kind: str,
+        start_ns: int,
+        attributes: dict[str, Value],
+        /,
+    ) -> str:
+        """Takes the record of a start; without an id the span gets one. Returns the id."""
+
+    def end(
+        self,
+        span_id: str,
+        end_ns: int,
+        attributes: dict[str, Value],
+        name: str | None = None,
+        error: str | None = None,
+        events: list[Event] | None = None,
+        is_run: bool = False,
+        revision: int = 1,
+        /,
+    ) -> object:
+        """Takes the record of an end, with what is new; ``error`` is the message of what it failed with."""
+
+
+def spans_of(transport: Transport, trace_id: str, resource: Mapping[str, str]) -> Spans:
+    """Returns what takes the records of the spans of a trace: the transport's own, or the long way through ``send``."""
+    make = getattr(transport, "spans", None)
+    spans: Spans = _LongWay(transport, trace_id, resource) if make is None else make(trace_id, resource)
+    return spans
+
+
+class _LongWay:
+    """The records of a trace's spans as they are handed to ``send``."""
+
+    def __init__(self, transport: Transport, trace_id: str, resource: Mapping[str, str]) -> None:
+        self._transport = transport
+        self._trace_id = trace_id
+        self._resource = resource
+
+    def start(
+        self,
+        span_id: str | None,
+        parent_id: str | None,
+        name: str,
+        kind: str,
+        start_ns: int,
+        attributes: dict[str, Value],
+        /,
+    ) -> str:
+        span = self._span(span_id or _core.new_span_id(), {"arc_eval.revision": 0, **attributes})
+        span |= {"parent_id": parent_id, "name": name, "kind": kind, "start_ns": start_ns}
+        self._transport.send(span)
+        return span["span_id"]
+
+    def end(
+        self,
+        span_id: str,
+        end_ns: int,
+        attributes: dict[str, Value],
+        name: str | None = None,
+        error: str | None = None,
+        events: list[Event] | None = None,
+        is_run: bool = False,
+        revision: int = 1,
+        /,
+    ) -> None:
+        span = self._span(span_id, {"arc_eval.revision": revision, **attributes})
+        span["end_ns"] = end_ns
+        if is_run:
+            span["parent_id"] = None
+        if name is not None:
+            span["name"] = name
+        if error is not None:
+            span |= {"status": "error", "status_message": error}
+        if events is not None:
+            span["events"] = events
+        self._transport.send(span)
+
+    def _span(self, span_id: str, attributes: dict[str, Value]) -> SpanDict:
+        return {
+            "trace_id": self._trace_id,
+            "span_id": span_id,
+            "attributes": attributes,
+            "resource": self._resource,
+        }
 
 
 class SpoolTransport:
@@ -63,8 +157,9 @@ class SpoolTransport:
             sample=sample,
             on_error=note,
         )
-        # The native method itself: what it cannot take it notes, and counts as dropped.
+        # The native methods themselves: what they cannot take they note, and count as dropped.
         self.send: Callable[[SpanDict], object] = self._recorder.record
+        self.spans: Callable[[str, Mapping[str, str]], Spans] = self._recorder.spans
 
     def __reduce__(self) -> Any:
         # A child process of the host gets the run it works for: what it records goes the same way.
