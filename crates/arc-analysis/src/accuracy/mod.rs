@@ -15,6 +15,7 @@ mod figure;
 mod page;
 mod provider_usages;
 mod tau_bench;
+mod terminal_bench;
 mod trail;
 mod who_and_when;
 
@@ -74,6 +75,7 @@ pub const DATASETS: &[&dyn Dataset] = &[
     &agentrx::AgentRx,
     &agentdojo::AgentDojo,
     &tau_bench::TauBench,
+    &terminal_bench::TerminalBench,
     &provider_usages::ProviderUsages,
 ];
 

@@ -71,10 +71,9 @@ impl Dataset for Trail {
                     continue;
                 };
                 let (trace, diagnosis) = section.diagnose(&trace);
-                let predicted = diagnosis
-                    .claims
-                    .iter()
-                    .flat_map(|claim| claim.categories().iter().take(1).map(|category| (claim.span_id, canonical(category))));
+                let predicted = diagnosis.claims.iter().flat_map(|claim| {
+                    claim.categories().iter().take(1).map(|category| (claim.span_id, canonical(category)))
+                });
                 rows.push(Row { models: models_of(&trace), gold, predicted: predicted.collect() });
             }
             section.figures.extend(figures(name, &rows));

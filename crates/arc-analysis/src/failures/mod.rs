@@ -32,6 +32,7 @@ mod step_limit;
 mod tool_arguments_invalid;
 mod tool_error;
 mod tool_not_offered;
+mod turned_away;
 mod unhandled_exception;
 
 pub use call::{Call, Request};
@@ -101,6 +102,8 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &tool_not_offered::ToolNotOffered,
     &tool_arguments_invalid::ToolArgumentsInvalid,
     &tool_error::ToolError,
+    &turned_away::RateLimit,
+    &turned_away::AuthExpired,
     &repeated_call_loop::RepeatedCallLoop,
     &empty_result_used::EmptyResultUsed,
     &step_limit::StepLimit,

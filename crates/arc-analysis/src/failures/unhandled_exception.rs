@@ -46,10 +46,11 @@ impl Detector for UnhandledException {
 
 fn sighting(view: &View<'_>) -> Option<Sighting> {
     let declared = view.trace().facts().termination;
-    if declared.is_some_and(|declared| declared != Termination::Exception) {
+    let program = outcome::ended_program(view.trace());
+    if program.is_none() && declared.is_some_and(|declared| declared != Termination::Exception) {
         return None;
     }
-    let root = outcome::last_root(view.trace())?;
+    let root = program.or_else(|| outcome::last_root(view.trace()))?;
     let (message, field) = escaped(root)?;
     if is_on_purpose(root) || step_limit::limit_exception(root).is_some() {
         return None;
@@ -153,6 +154,22 @@ agent plan !ValueError "no such city"
             expect![[r"
                 critical the run ended in an exception: KeyError: boom
                   span 1 exception `KeyError: boom`
+            "]],
+        );
+    }
+
+    #[test]
+    fn in_a_run_that_is_a_whole_program_the_exception_that_ended_it_counts() {
+        check(
+            LEAF,
+            r#"
+agent a end=exited exit=1 !"the program exited with code 1"
+  step "python a.py" !ValueError "no such city" attributes={process.pid: 7} raises ValueError "no such city"
+    llm m -> "Going on."
+"#,
+            expect![[r"
+                critical the run ended in an exception: ValueError: no such city
+                  span 2 status `ValueError: no such city`
             "]],
         );
     }
