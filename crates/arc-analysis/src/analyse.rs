@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arc_catalog::Catalog;
 use arc_model::{
-    AgentName, AgentRef, Cost, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload, Role, Run,
+    AgentName, AgentRef, Cost, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload, Role, Run, RunCosts,
     Span, SpanKind, Status, Termination, Timestamp, Trace, UnknownCost, Verdict,
 };
 
@@ -32,6 +32,8 @@ pub struct Analysis {
     pub run: Run,
     /// What went wrong in it, in the order of its spans.
     pub findings: Vec<Finding>,
+    /// How its cost and time divide; nothing of a run that goes on.
+    pub costs: RunCosts,
 }
 
 /// The agent of a trace that names none.
@@ -89,7 +91,9 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         input_preview: input(trace).as_deref().and_then(preview),
         output_preview: output(trace).as_deref().and_then(preview),
     };
-    Analysis { run, findings }
+    let costs =
+        if context.is_running { RunCosts::default() } else { cost::attribute(trace, run.outcome.verdict, catalog) };
+    Analysis { run, findings, costs }
 }
 
 /// Returns what a run cost; of one that goes on only what it cost so far is known.
@@ -171,7 +175,8 @@ fn error(trace: &Trace, termination: Option<Termination>, verdict: Verdict) -> O
     if let (Some(termination), Some(death)) = (termination, death::of(trace, termination)) {
         return Some(death::told(termination, &death));
     }
-    let root = outcome::last_root(trace).filter(|_| ended_badly || verdict == Verdict::Failed)?;
+    let ended = outcome::ended_program(trace).or_else(|| outcome::last_root(trace));
+    let root = ended.filter(|_| ended_badly || verdict == Verdict::Failed)?;
     let message = failures::status_error(root)?;
     Some(Evidence::new(root.span_id, Field::Status, failures::headline(&message)).excerpt)
 }

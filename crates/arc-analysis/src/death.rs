@@ -85,7 +85,8 @@ fn is_cut(span: &Span, closed_at: Option<Timestamp>) -> bool {
     }
 }
 
-fn is_process(span: &Span) -> bool {
+/// Returns whether a step is a whole process.
+pub(crate) fn is_process(span: &Span) -> bool {
     span.kind == SpanKind::Step && span.attributes.contains_key(PROCESS)
 }
 
@@ -97,9 +98,8 @@ fn name_of(span: &Span) -> &str {
 
 /// Returns the name of the step that ended last, of those without a step below them.
 fn last_completed(trace: &Trace, closed_at: Option<Timestamp>) -> Option<String> {
-    let is_step = |span: &&Span| {
-        span.parent_id.is_some() && !is_cut(span, closed_at) && span.end.is_some() && !is_process(span)
-    };
+    let is_step =
+        |span: &&Span| span.parent_id.is_some() && !is_cut(span, closed_at) && span.end.is_some() && !is_process(span);
     let leaves = trace.spans().iter().filter(is_step).filter(|span| trace.children(span.span_id).next().is_none());
     leaves.max_by_key(|span| (span.end, span.sequence)).map(|span| name_of(span).to_owned())
 }

@@ -47,6 +47,9 @@ fn end_of(trace: &Trace, findings: &[Finding]) -> Option<End> {
     let root = last_root(trace);
     let error = root.and_then(error_of);
     let says = |span: &Span| span.facts.termination.map(|termination| (termination, span.span_id));
+    if let Some(error) = ended_program(trace).and_then(error_of) {
+        return Some(error);
+    }
     if let Some((termination, said_by)) = trace.walk().find_map(|(_, span)| says(span)) {
         if let Some(death) = death::of(trace, Some(termination)) {
             // How far it came says more than the status the span was closed with.
@@ -73,6 +76,14 @@ pub(crate) fn last_root(trace: &Trace) -> Option<&Span> {
     let roots = || trace.roots().filter(|root| root.parent_id.is_none());
     let drives = |span: &&Span| matches!(span.kind, SpanKind::Agent | SpanKind::Workflow);
     roots().filter(drives).last().or_else(|| roots().last())
+}
+
+/// Returns the step of the program that an exception ended, in a run that is a whole program: who started it only
+/// knows the exit code.
+pub(crate) fn ended_program(trace: &Trace) -> Option<&Span> {
+    let root = last_root(trace).filter(|root| root.facts.termination == Some(Termination::Exited))?;
+    let programs = trace.children(root.span_id).filter(|span| death::is_process(span));
+    programs.filter(|span| span.status.is_error() && span.events.iter().any(|event| event.name == "exception")).last()
 }
 
 /// Returns how an error ended this span, if one did.

@@ -230,3 +230,27 @@ fn what_the_root_says_outweighs_what_a_span_inside_says() {
     "#]],
     );
 }
+
+#[test]
+fn a_program_that_an_exception_ended_ended_in_an_exception() {
+    let launched = r#"
+agent a end=exited exit=1 @0s +2s !"the program exited with code 1"
+  step "python a.py" @0s +1s !ValueError "no such city" attributes={process.pid: 7} raises ValueError "no such city"
+"#;
+    check(
+        launched,
+        &expect![[r"
+        Failed by Some(ProcessDeath), Exception
+        Failed ProcessDeath 2 ValueError: no such city
+    "]],
+    );
+    // One that was dealt with, and a code of its own.
+    let handled = launched.replace("!ValueError \"no such city\" attributes", "attributes").replace("exit=1", "exit=3");
+    check(
+        &handled,
+        &expect![[r"
+        Failed by Some(ProcessDeath), Exited
+        Failed ProcessDeath 1 its process exited with code 3
+    "]],
+    );
+}
