@@ -57,7 +57,7 @@ fn leaf_with_cause(finding: &Finding, all: &[Finding]) -> String {
 }
 
 fn show(analysis: &Analysis) -> String {
-    let Analysis { run, findings } = analysis;
+    let Analysis { run, findings, .. } = analysis;
     let mut leaves: Vec<String> = findings.iter().map(|finding| leaf_with_cause(finding, findings)).collect();
     leaves.dedup();
     let found = if leaves.is_empty() { "nothing".to_owned() } else { leaves.join(", ") };
@@ -92,7 +92,7 @@ fn on_airline_runs_failures_are_found_more_often_where_runs_failed() {
     let Some(file) = data("tau-bench/gpt-4o-airline.json") else { return };
     let runs = analyses(&file);
     let mut by_leaf: BTreeMap<String, [usize; 2]> = BTreeMap::new();
-    for Analysis { run, findings } in &runs {
+    for Analysis { run, findings, .. } in &runs {
         let leaves: BTreeSet<&str> = findings.iter().map(|finding| finding.leaf().as_str()).collect();
         let column = usize::from(run.outcome.verdict == Verdict::Failed);
         for leaf in leaves.iter().copied().chain((!leaves.is_empty()).then_some("any")) {

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_model::{Message, Payload, ProjectId, Role, Span, SpanId, SpanKind, Timestamp, ToolCall, TraceId, Usage};
+use arc_model::{Message, Payload, ProjectId, Role, RunCosts, Span, SpanId, SpanKind, Timestamp, ToolCall, TraceId, Usage};
 use arc_store::{ChangeSeq, FindingQuery, RunQuery, Settled, TraceStore, conformance::Generator};
 use arc_store_backends::sqlite::SqliteStore;
 
@@ -76,7 +76,7 @@ async fn use_stored(store: &SqliteStore) {
             .map(|waiting| {
                 let (mut run, findings) = random.run(waiting.trace_id);
                 run.is_running = false;
-                Settled { project: waiting.project, mark: waiting.mark, run, findings }
+                Settled { project: waiting.project, mark: waiting.mark, run, findings, costs: RunCosts::default() }
             })
             .collect();
         settled += runs.len();

@@ -16,11 +16,13 @@ pub mod conformance;
 mod error;
 mod query;
 mod recount;
+mod recount_costs;
 mod registry;
 mod trace_store;
 
 pub use error::StoreError;
-pub use query::{Change, ChangeSeq, Cursor, FindingQuery, Page, RunQuery};
+pub use query::{Change, ChangeSeq, CostQuery, Cursor, FindingQuery, Page, RunQuery};
 pub use recount::{reason_key, recount, utc_day};
+pub use recount_costs::recount_costs;
 pub use registry::{Project, Registry};
 pub use trace_store::{Appended, Settled, TraceStore, Unsettled, WriteMark};

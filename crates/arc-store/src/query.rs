@@ -1,6 +1,6 @@
 //! Queries and pages. Every listing has a total order, so pages concatenate to the whole.
 
-use arc_model::{AgentName, LeafId, ProjectId, Run, TaskId, Timestamp, TraceId, Verdict};
+use arc_model::{AgentName, CostDimension, LeafId, ProjectId, Run, TaskId, Timestamp, TraceId, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// A place in a listing; opaque to everybody but the store that gave it out.
@@ -50,6 +50,20 @@ pub struct FindingQuery {
     /// Continue here.
     pub after: Option<Cursor>,
     /// At most this many, at least one; a store MAY return fewer only at the end.
+    pub limit: u32,
+}
+
+/// Which division of cost and time to read: the dearest first, ties by name, then by agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostQuery {
+    /// By what to divide.
+    pub by: CostDimension,
+    /// Only runs of this agent.
+    pub agent: Option<AgentName>,
+    /// Only runs of the UTC day in which this lies, and later ones. Not for divisions of which only sums over
+    /// all time are kept ([`CostDimension::is_all_time`]).
+    pub since: Option<Timestamp>,
+    /// At most this many lines.
     pub limit: u32,
 }
 

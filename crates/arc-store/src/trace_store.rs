@@ -1,9 +1,12 @@
 //! The port for what was captured: spans in, settled runs and figures out.
 
-use arc_model::{AgentFigures, AgentName, AgentSummary, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId};
+use arc_model::{
+    AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, RunCosts, Span, Timestamp, Trace,
+    TraceId,
+};
 use async_trait::async_trait;
 
-use crate::{Change, ChangeSeq, FindingQuery, Page, RunQuery, StoreError};
+use crate::{Change, ChangeSeq, CostQuery, FindingQuery, Page, RunQuery, StoreError};
 
 /// Spans, the runs they settle into, and figures that cost the same at 10³ and at 10⁷ spans.
 ///
@@ -84,6 +87,16 @@ pub trait TraceStore: Send + Sync {
     /// read rollups, not runs.
     async fn figures(&self, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError>;
 
+    /// Returns how the cost and the time of settled runs divide.
+    ///
+    /// MUST equal what counting them would give ([`recount_costs`](crate::recount_costs)), and MUST NOT read runs for
+    /// it. Runs that were settled by a version that did not divide them yet are not counted until they are settled
+    /// again. A store that keeps no such sums refuses.
+    async fn costs(&self, project: &ProjectId, query: &CostQuery) -> Result<Vec<CostTally>, StoreError> {
+        let _ = (project, query);
+        Err(StoreError::Unsupported("divisions of cost"))
+    }
+
     /// Returns changes after `after` in order, over all projects, at most `limit`.
     ///
     /// A run that was settled again appears once, at its newest number.
@@ -134,4 +147,6 @@ pub struct Settled {
     pub run: Run,
     /// What was found in it, in the order of the run.
     pub findings: Vec<Finding>,
+    /// How its cost and time divide.
+    pub costs: RunCosts,
 }

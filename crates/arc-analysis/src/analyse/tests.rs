@@ -162,14 +162,14 @@ agent a agent=planner failed by check @0s running
 "#;
     let trace = sketch::parse(text).unwrap();
     let context = |is_running| Context { received_at: Timestamp::default(), agent: None, is_running };
-    let Analysis { run, findings } = analyse(&trace, &context(true), Catalog::builtin());
+    let Analysis { run, findings, .. } = analyse(&trace, &context(true), Catalog::builtin());
     assert!(run.is_running);
     assert_eq!((findings.len(), run.findings.len(), &run.outcome, run.termination), (0, 0, &Outcome::default(), None));
     assert_eq!((run.span_count, run.tool_calls, run.input_tokens, run.error), (3, 1, Some(1000), None));
     assert_eq!(run.cost, Cost::Unknown { why: UnknownCost::Running, at_least: NanoUsd(3_500_000) });
 
     // The same trace, left alone for so long that it is taken to have ended.
-    let Analysis { run, findings } = analyse(&trace, &context(false), Catalog::builtin());
+    let Analysis { run, findings, .. } = analyse(&trace, &context(false), Catalog::builtin());
     assert!(!run.is_running && !findings.is_empty());
     assert_eq!((run.outcome.verdict, run.cost.known()), (Verdict::Failed, Some(NanoUsd(3_500_000))));
 }

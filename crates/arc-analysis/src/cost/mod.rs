@@ -1,12 +1,15 @@
 //! What runs cost. Integer money, one line per price, and a reason where a cost is not known.
 //!
 //! [`price_span`] prices one model call from its token counts, [`price_trace`] a whole run,
-//! [`figures`] what the report says about many, [`savings`] what could be saved. Prices come from the `genai-prices` table
+//! [`figures`] what the report says about many, [`attribute`] how a run's cost
+//! and time divide, [`savings`] what could be saved. Prices come from the `genai-prices` table
 //! (`prices.rs` is the only file that knows it). A cost that an emitter reports is not used here:
 //! it stays on the span, beside what we compute.
 
+mod attribution;
 mod figures;
 mod prices;
+mod report;
 pub mod savings;
 mod span;
 mod trace;
@@ -14,6 +17,8 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub use attribution::attribute;
 pub use figures::{CostFigures, MonthProjection, WeeklyChange, figures};
+pub use report::{CostRatios, CostReport, cost_report};
 pub use span::{price_span, price_span_with};
 pub use trace::{billed_spans, price_trace, price_trace_with};

@@ -10,7 +10,7 @@
 
 mod append;
 mod captures;
-mod cursor;
+mod costs;
 mod error;
 mod listing;
 mod read;
@@ -31,11 +31,12 @@ use std::{
 };
 
 use arc_model::{
-    AgentFigures, AgentName, AgentSummary, Capture, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
+    AgentFigures, AgentName, AgentSummary, Capture, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace,
+    TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError, TraceStore,
-    Unsettled,
+    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError,
+    TraceStore, Unsettled,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -212,6 +213,11 @@ impl TraceStore for SqliteStore {
     async fn figures(&self, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError> {
         let (project, agent) = (project.clone(), agent.clone());
         self.read("read an agent's figures", move |db, _| read::figures(db, &project, &agent)).await
+    }
+
+    async fn costs(&self, project: &ProjectId, query: &CostQuery) -> Result<Vec<CostTally>, StoreError> {
+        let (project, query) = (project.clone(), query.clone());
+        self.read("read a division of cost", move |db, _| costs::read(db, &project, &query)).await
     }
 
     async fn changes(&self, after: ChangeSeq, limit: u32) -> Result<Vec<Change>, StoreError> {

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_running.sql"),
     include_str!("migrations/0003_captures.sql"),
+    include_str!("migrations/0004_costs.sql"),
 ];
 
 /// "arcE", in the header of the file; tells our databases from anybody else's.

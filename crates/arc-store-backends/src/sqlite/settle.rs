@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{Finding, LeafId, ProjectId, Run, TaskId, Timestamp, TraceId};
+use arc_model::{Finding, LeafId, ProjectId, Run, RunCosts, TaskId, Timestamp, TraceId};
 use arc_store::{Settled, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::{
     append::bits,
+    costs,
     error::{damaged, while_trying},
     read::{from_json, verdict_name},
     rollup::{self, Changes, Severities},
@@ -18,26 +19,33 @@ const ATTEMPTED: &str = "settle runs";
 
 /// Stores runs in place of those settled before for the same traces.
 pub(super) fn settle(connection: &Connection, settled: &[Settled], now: Timestamp) -> Result<(), StoreError> {
-    let mut changes = Changes::default();
+    let (mut changes, mut costs) = (Changes::default(), costs::Changes::default());
     for item in settled {
         // What is found in a run that goes on counts once it ended.
         let findings = if item.run.is_running { &[][..] } else { &item.findings };
         let leaves = rollup::leaves(findings);
         if let Some(old) = Old::take(connection, &item.project, item.run.trace_id)? {
             changes.count(&item.project, &old.run, &old.leaves, -1)?;
+            if let Some(divided) = &old.costs {
+                costs.count(&item.project, &old.run, divided, -1);
+            }
         }
         let key = put_run(connection, item, now)?;
         put_findings(connection, key, item, findings, &leaves)?;
         changes.count(&item.project, &item.run, &leaves, 1)?;
+        costs.count(&item.project, &item.run, &item.costs, 1);
         mark(connection, item, now).map_err(while_trying(ATTEMPTED))?;
     }
-    changes.write(connection)
+    changes.write(connection)?;
+    costs.write(connection)
 }
 
 /// What was settled before.
 struct Old {
     run: Run,
     leaves: BTreeMap<LeafId, Severities>,
+    /// How its cost divides; `None` of a run from before that was kept.
+    costs: Option<RunCosts>,
 }
 
 impl Old {
@@ -45,19 +53,20 @@ impl Old {
     fn take(connection: &Connection, project: &ProjectId, trace: TraceId) -> Result<Option<Self>, StoreError> {
         let failed = while_trying(ATTEMPTED);
         let mut select = connection
-            .prepare_cached("SELECT key, body FROM runs WHERE project = ?1 AND trace_id = ?2")
+            .prepare_cached("SELECT key, body, costs FROM runs WHERE project = ?1 AND trace_id = ?2")
             .map_err(&failed)?;
-        let found: Option<(i64, String)> = select
-            .query_row(params![project.as_str(), trace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        let found: Option<(i64, String, Option<String>)> = select
+            .query_row(params![project.as_str(), trace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()
             .map_err(&failed)?;
-        let Some((key, body)) = found else { return Ok(None) };
+        let Some((key, body, costs)) = found else { return Ok(None) };
         let leaves = take_leaves(connection, key).map_err(&failed)?;
         connection
             .prepare_cached("DELETE FROM findings WHERE run = ?1")
             .and_then(|mut delete| delete.execute([key]))
             .map_err(&failed)?;
-        Ok(Some(Self { run: from_json(&body)?, leaves }))
+        let costs = costs.as_deref().map(from_json).transpose()?;
+        Ok(Some(Self { run: from_json(&body)?, leaves, costs }))
     }
 }
 
@@ -72,7 +81,7 @@ fn take_leaves(connection: &Connection, run: i64) -> rusqlite::Result<BTreeMap<L
 }
 
 fn put_run(connection: &Connection, item: &Settled, now: Timestamp) -> Result<i64, StoreError> {
-    let body = to_json(&item.run)?;
+    let (body, costs) = (to_json(&item.run)?, to_json(&item.costs)?);
     let run = &item.run;
     let put = || -> rusqlite::Result<i64> {
         let seq: i64 = connection
@@ -92,6 +101,7 @@ fn put_run(connection: &Connection, item: &Settled, now: Timestamp) -> Result<i6
                 run.domain.id,
                 run.framework.id,
                 body,
+                costs,
             ],
             |row| row.get(0),
         )

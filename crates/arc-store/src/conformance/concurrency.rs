@@ -48,7 +48,7 @@ pub async fn runs_settled_at_once_are_all_counted(backend: &Backend) {
     let all: Vec<Settled> = (0..30)
         .map(|number| {
             let (run, findings) = random.run(trace_id(number));
-            Settled { project: project(), mark: WriteMark(0), run, findings }
+            Settled { project: project(), mark: WriteMark(0), run, findings, costs: arc_model::RunCosts::default() }
         })
         .collect();
     let settles = all.chunks(3).map(|part| -> BoxFuture<'_, _> { Box::pin(store.settle(part)) });

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, task::Poll};
 
-use arc_model::{AgentFigures, Finding, ProjectId, Run, Span, SpanId, SpanKind, Timestamp, Trace, TraceId};
+use arc_model::{AgentFigures, Finding, ProjectId, Run, RunCosts, Span, SpanId, SpanKind, Timestamp, Trace, TraceId};
 
 use super::{BoxFuture, Generator, Subject};
 use crate::{FindingQuery, Page, RunQuery, Settled, Unsettled, WriteMark, recount};
@@ -46,7 +46,7 @@ pub(super) fn run(trace: u8, agent: &str, started_at: Timestamp) -> Run {
 }
 
 pub(super) fn settled(run: Run, findings: Vec<Finding>) -> Settled {
-    Settled { project: project(), mark: WriteMark(0), run, findings }
+    Settled { project: project(), mark: WriteMark(0), run, findings, costs: RunCosts::default() }
 }
 
 impl Subject {

@@ -12,6 +12,7 @@ pub mod append;
 pub mod captures;
 pub mod changes;
 pub mod concurrency;
+pub mod costs;
 pub mod figures;
 mod generate;
 pub mod listings;
@@ -69,6 +70,12 @@ pub struct Exception {
 /// Names of all cases.
 pub const CASES: &[&str] = crate::for_each_case!(case_names);
 
+/// A case as a function.
+pub type Case = for<'a> fn(&'a Backend) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// All cases with their names, for a backend whose server is worth sharing among them.
+pub const EVERY_CASE: &[(&str, Case)] = crate::for_each_case!(case_functions);
+
 /// Passes every case on to another macro of this crate. The only list of cases.
 #[macro_export]
 macro_rules! for_each_case {
@@ -123,6 +130,11 @@ macro_rules! for_each_case {
             figures::a_run_that_changes_its_agent_leaves_the_old_one,
             figures::an_agent_is_described_by_its_latest_run,
             figures::figures_stop_at_the_largest_number,
+            costs::divisions_equal_a_recount_of_the_runs,
+            costs::divisions_are_those_of_one_project,
+            costs::the_dearest_lines_come_first_and_no_more_than_asked_for,
+            costs::a_time_is_refused_where_only_sums_over_all_time_are_kept,
+            costs::sums_stop_at_the_largest_number,
             listings::pages_of_runs_concatenate_to_the_whole,
             listings::runs_are_filtered_by_everything_at_once,
             listings::pages_of_findings_concatenate_to_the_whole,
@@ -141,6 +153,15 @@ macro_rules! for_each_case {
 #[macro_export]
 macro_rules! case_names {
     (=> $($module:ident :: $case:ident,)*) => { &[$(stringify!($case)),*] };
+}
+
+/// Makes a list of the cases.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! case_functions {
+    (=> $($module:ident :: $case:ident,)*) => {
+        &[$((stringify!($case), |backend| Box::pin($module::$case(backend)))),*]
+    };
 }
 
 /// Makes a test of every case, given a function that opens an empty store and the backend's exceptions.

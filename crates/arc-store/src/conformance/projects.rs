@@ -1,6 +1,6 @@
 //! Everything stored belongs to exactly one project.
 
-use arc_model::{Finding, ProjectId, Run, Span};
+use arc_model::{Finding, ProjectId, Run, RunCosts, Span};
 
 use super::{
     Backend, Generator,
@@ -37,6 +37,7 @@ pub async fn projects_are_isolated_in_every_method(backend: &Backend) {
         mark,
         run: run.clone(),
         findings: findings.clone(),
+        costs: RunCosts::default(),
     };
     let waiting = store.traces.unsettled(FOREVER, FOREVER, NEVER, 10).await.unwrap();
     let mark = waiting.iter().find(|unsettled| unsettled.project == ours).map_or(WriteMark(0), |found| found.mark);

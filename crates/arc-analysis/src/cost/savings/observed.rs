@@ -142,6 +142,13 @@ impl Observed {
         self.runs
     }
 
+    /// Returns the calls that sent what an earlier call of their run had sent.
+    pub(in crate::cost) fn repeated(&self) -> BTreeSet<SpanId> {
+        let mut sent = BTreeSet::new();
+        let prompts = self.calls.iter().filter_map(|call| Some((call, call.prompt.as_ref()?)));
+        prompts.filter(|(call, prompt)| !sent.insert((call.run, prompt.whole))).map(|(call, _)| call.span_id).collect()
+    }
+
     pub(super) fn began(&self) -> Option<(Timestamp, Timestamp)> {
         self.began
     }

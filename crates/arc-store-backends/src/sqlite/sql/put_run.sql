@@ -1,5 +1,6 @@
-INSERT INTO runs (project, trace_id, agent, task, verdict, at, seq, settled_at, version, domain, framework, body)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+INSERT INTO runs (project, trace_id, agent, task, verdict, at, seq, settled_at, version, domain, framework, body,
+                  costs)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (project, trace_id) DO UPDATE SET
     agent      = excluded.agent,
     task       = excluded.task,
@@ -10,5 +11,6 @@ ON CONFLICT (project, trace_id) DO UPDATE SET
     version    = excluded.version,
     domain     = excluded.domain,
     framework  = excluded.framework,
-    body       = excluded.body
+    body       = excluded.body,
+    costs      = excluded.costs
 RETURNING key

@@ -1,0 +1,59 @@
+//! Cost: how it divides, and what could be saved.
+
+use arc_analysis::cost::{
+    CostReport, cost_report, figures,
+    savings::{Observed, Savings, savings},
+};
+use arc_model::{AgentName, CostDimension, ProjectId, Run, Timestamp, TraceId};
+use arc_store::{CostQuery, RunQuery};
+
+use crate::{App, AppError};
+
+/// Latest runs of an agent that savings are looked for in.
+const LATEST_RUNS: u32 = 200;
+/// Outcomes there are, and more.
+const OUTCOMES: u32 = 10;
+
+impl App {
+    /// Returns how the cost and the time of settled runs divide.
+    pub async fn costs(&self, project: &ProjectId, query: &CostQuery) -> Result<CostReport, AppError> {
+        let traces = &self.inner.traces;
+        let by_outcome = CostQuery { by: CostDimension::Outcome, limit: OUTCOMES, ..query.clone() };
+        let outcomes = traces.costs(project, &by_outcome).await?;
+        // One more tells whether there are more.
+        let one_more = CostQuery { limit: query.limit.saturating_add(1), ..query.clone() };
+        let lines = traces.costs(project, &one_more).await?;
+        let about = (query.by, query.agent.clone(), query.since);
+        Ok(cost_report(about, lines, usize::try_from(query.limit).unwrap_or(usize::MAX), &outcomes))
+    }
+
+    /// Returns what could be saved, computed from the latest settled runs of an agent; runs before `since` aside.
+    pub async fn savings(
+        &self,
+        project: &ProjectId,
+        agent: &AgentName,
+        since: Option<Timestamp>,
+    ) -> Result<Savings, AppError> {
+        let traces = &self.inner.traces;
+        let query = RunQuery { agent: Some(agent.clone()), since, limit: LATEST_RUNS, ..RunQuery::default() };
+        let latest = traces.runs(project, &query).await?.items;
+        let mut ended: Vec<TraceId> =
+            latest.into_iter().filter(|run| !run.is_running).map(|run: Run| run.trace_id).collect();
+        // In the order in which they were made.
+        ended.reverse();
+        let (catalog, mut seen) = (self.inner.catalog, Observed::default());
+        for id in ended {
+            let Some(trace) = traces.trace(project, id).await? else { continue };
+            let add = move || {
+                seen.add(&trace, catalog.prices());
+                seen
+            };
+            seen = self.tasks().compute(add).await.map_err(AppError::Interrupted)?;
+        }
+        let found = self.tasks().compute(move || savings(&seen, catalog)).await;
+        let mut found = found.map_err(AppError::Interrupted)?;
+        let counts = traces.figures(project, agent).await?;
+        found.project(&figures(&counts, self.now()));
+        Ok(found)
+    }
+}
