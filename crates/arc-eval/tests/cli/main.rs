@@ -4,11 +4,14 @@
 #![cfg(test)]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots with them")]
 
+mod accuracy;
 mod collect;
+mod compare;
 mod connect;
 mod debug;
 mod doctor;
 mod fixture;
+mod gate;
 mod home;
 mod import;
 mod real_data;
