@@ -2,11 +2,13 @@
 
 pub mod accuracy;
 mod analyse;
+pub mod compare;
 pub mod connect;
 pub mod cost;
 mod death;
 pub mod detection;
 pub mod failures;
+pub mod gate;
 pub mod localisation;
 pub mod outcome;
 pub mod reliability;

@@ -48,12 +48,18 @@ pub(crate) enum Command {
     Import(Import),
     /// Show how an agent performs: reliability, cost, what breaks, what to do
     Debug(Debug),
+    /// Compare two versions of an agent: better, worse, dearer, slower, and on which tasks
+    Compare(Compare),
+    /// Fail (exit 1) unless the runs show that an agent is good enough
+    Gate(Gate),
     /// Show runs as they arrive at the server, or one run as a tree
     Trace(Trace),
     /// Run a program as it is, and record it as one run: `arc-eval run -- python my_agent.py`
     Run(Run),
     /// Find the agent in a Python program, and show (or make) the change that traces it
     Connect(Connect),
+    /// Ask recorded model calls again of another model or with other instructions, and tell if the answers are as good
+    Replay(Replay),
     /// Measure how often detectors and models are right, on labelled runs
     Accuracy(Accuracy),
     /// Deliver what agents on this machine recorded to a server elsewhere
@@ -81,6 +87,12 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 takes a free one
     #[arg(long)]
     pub(crate) port: Option<u16>,
+    /// The port for OTLP over gRPC; 0 takes a free one, `off` none
+    #[arg(long, value_name = "PORT|off")]
+    pub(crate) otlp_grpc_port: Option<String>,
+    /// The port for OTLP over HTTP, besides the one of the page; 0 takes a free one, `off` none
+    #[arg(long, value_name = "PORT|off")]
+    pub(crate) otlp_http_port: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +135,63 @@ pub(crate) struct Debug {
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Print the report as JSON; with --live one line per change
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Baseline and candidate: two versions of the agent, two agents, or with --input two files or directories
+    #[arg(num_args = 2, value_names = ["BASELINE", "CANDIDATE"], conflicts_with_all = ["baseline", "candidate"])]
+    pub(crate) sides: Vec<String>,
+    /// The version to compare with
+    #[arg(long, value_name = "VERSION", requires = "candidate")]
+    pub(crate) baseline: Option<String>,
+    /// The version to compare
+    #[arg(long, value_name = "VERSION", requires = "baseline")]
+    pub(crate) candidate: Option<String>,
+    /// The agent; else the most recently active one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Baseline and candidate are files or directories, which are not stored
+    #[arg(long)]
+    pub(crate) input: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gate {
+    /// Lowest success rate, as a share: 0.9
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) min_reliability: Option<f64>,
+    /// Highest mean cost of a run, in US dollars
+    #[arg(long, value_name = "DOLLARS")]
+    pub(crate) max_cost: Option<f64>,
+    /// Longest time that 95 % of the runs may take, in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub(crate) max_p95_ms: Option<f64>,
+    /// The agent; else the most recently active one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Only runs of this version of the agent
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) agent_version: Option<String>,
+    /// Judge the runs in these files or directories, instead of what is stored
+    #[arg(long, value_name = "FILE|DIR|-", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Write the checks to this file as JUnit XML
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write the checks that did not pass to this file as SARIF
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Print the checks as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -183,6 +252,57 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(crate) write: bool,
     /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The model to ask
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: String,
+    /// Where it is served, as the provider's own client takes it: https://api.openai.com/v1
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) base_url: String,
+    /// What the server speaks: openai (and everything compatible) or anthropic; else told by the address
+    #[arg(long, value_name = "openai|anthropic")]
+    pub(crate) api: Option<String>,
+    /// The variable that holds the key; else `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`, and none on this machine
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) api_key_env: Option<String>,
+    /// Instructions that stand in for the recorded ones
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) system: Option<PathBuf>,
+    /// The agent whose calls are asked again; else the most recently active one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Only calls that this model answered
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<String>,
+    /// Take the runs in these files or directories, instead of what is stored
+    #[arg(long, value_name = "FILE|DIR|-", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// How many calls at most; of more a random sample, the same every time
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls: u32,
+    /// How much worse is still as good: 0.05 is five percentage points
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub(crate) margin: f64,
+    /// What it may cost in US dollars, earlier attempts included, or none; checked before each call
+    #[arg(long, value_name = "DOLLARS|none", default_value = "1.00")]
+    pub(crate) max_cost: String,
+    /// Calls at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) concurrency: u8,
+    /// Ask again what was sent before an interruption and never answered, though it may be paid for twice
+    #[arg(long)]
+    pub(crate) repeat_unanswered: bool,
+    /// Say which calls would be asked and what that is estimated to cost, and ask nobody
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the comparison as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -23,6 +23,18 @@ pub enum Method {
     Wilson,
     /// Student's t over task means, for trials that repeat tasks.
     TaskClusteredT,
+    /// Jeffreys' interval: the middle 95 % of the Beta(½, ½) posterior.
+    Jeffreys,
+    /// Newcombe's interval of a difference of two shares, from their Wilson intervals.
+    Newcombe,
+    /// Percentiles of the mean over resampled tasks, widened for few tasks; the generator is seeded.
+    ClusterBootstrap,
+    /// Welch's t interval of a difference of two means.
+    WelchT,
+    /// Student's t interval of a mean.
+    StudentT,
+    /// Order statistics of the sample, for a quantile of any distribution.
+    OrderStatistics,
 }
 
 /// A share of trials.

@@ -42,7 +42,7 @@ pub fn wilson(successes: u64, n: u64) -> Option<Interval> {
 }
 
 /// Wilson's interval of a share that need not be a whole number of `n` trials; `n` must not be zero.
-fn wilson_of_share(share: f64, n: u64) -> Interval {
+pub(crate) fn wilson_of_share(share: f64, n: u64) -> Interval {
     let n = float(n);
     let share = share.clamp(0.0, 1.0);
     let centre = share + Z * Z / (2.0 * n);
@@ -69,6 +69,17 @@ fn wilson_of_share(share: f64, n: u64) -> Interval {
 /// claim a certainty that a handful of tasks cannot give; hence `None` there.
 pub fn task_clustered(clusters: &[Cluster]) -> Option<Interval> {
     let (successes, n, count) = totals(clusters);
+    let (pooled, error) = (share(successes, n)?, clustered_error(clusters)?);
+    let degrees = float(count - 1);
+    let quantile = StudentsT::new(0.0, 1.0, degrees).ok()?.inverse_cdf(0.975);
+    let low = (pooled - quantile * error).clamp(0.0, 1.0);
+    let high = (pooled + quantile * error).clamp(0.0, 1.0);
+    Some(Interval { low, high, method: Method::TaskClusteredT })
+}
+
+/// Returns the standard error of the pooled rate that [`task_clustered`] is made of; `None` where that is.
+pub(crate) fn clustered_error(clusters: &[Cluster]) -> Option<f64> {
+    let (successes, n, count) = totals(clusters);
     if count < 2 {
         return None;
     }
@@ -79,12 +90,7 @@ pub fn task_clustered(clusters: &[Cluster]) -> Option<Interval> {
     if squares <= 1e-18 * float(n) {
         return None;
     }
-    let degrees = float(count - 1);
-    let error = (float(count) / degrees * squares).sqrt() / float(n);
-    let quantile = StudentsT::new(0.0, 1.0, degrees).ok()?.inverse_cdf(0.975);
-    let low = (pooled - quantile * error).clamp(0.0, 1.0);
-    let high = (pooled + quantile * error).clamp(0.0, 1.0);
-    Some(Interval { low, high, method: Method::TaskClusteredT })
+    Some((float(count) / float(count - 1) * squares).sqrt() / float(n))
 }
 
 /// Returns the rate over all trials of these clusters, with the interval that suits them: Wilson's

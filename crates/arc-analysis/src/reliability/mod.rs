@@ -3,6 +3,7 @@
 //! Everything is computed from counts ([`AgentFigures`]), never from traces, and no figure hides
 //! how much data it rests on. Start at [`reliability`]; the statistics are in the modules below it.
 
+mod alarm;
 mod grade;
 mod interval;
 mod pass_k;
@@ -14,12 +15,13 @@ mod tests;
 use arc_model::{AgentFigures, Rate, TaskTally, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use alarm::{Alarm, AlarmSettings, Drop};
 pub use grade::{Grade, Letter, grade};
 pub use interval::{Cluster, clustered_rate, rate, task_clustered, wilson};
 pub use pass_k::{PassAtK, Trials, pass_at_k, pass_hat_k};
 pub use trend::{Direction, ENOUGH_RUNS, SIGNIFICANCE, Trend, TrendTest, compare, trend};
 
-pub(crate) use interval::float;
+pub(crate) use interval::{clustered_error, float, wilson_of_share};
 
 /// The largest k that pass^k and pass@k are given for.
 pub const MAX_K: u64 = 8;

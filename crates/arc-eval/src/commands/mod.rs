@@ -2,13 +2,17 @@
 
 mod accuracy;
 mod collect;
+mod compare;
 mod completions;
 mod connect;
 mod debug;
 mod doctor;
+mod gate;
 mod import;
 mod live;
+mod replay;
 mod run;
+mod select;
 mod serve;
 mod trace;
 
@@ -37,6 +41,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => runtime()?.block_on(import::run(&config()?, &arguments)),
         Command::Debug(arguments) if arguments.live => live::report(&config()?, &arguments),
         Command::Debug(arguments) => runtime()?.block_on(debug::run(&config()?, &arguments)),
+        Command::Compare(arguments) => runtime()?.block_on(compare::run(&config()?, &arguments)),
+        Command::Gate(arguments) => return runtime()?.block_on(gate::run(&config()?, &arguments)),
         Command::Trace(arguments) => match arguments.run {
             Some(id) => runtime()?.block_on(trace::run(&config()?, &arguments, id)),
             None => live::runs(&config()?, &arguments),
@@ -46,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Collect(arguments) => runtime()?.block_on(collect::run(&config()?, &arguments)),
         Command::Doctor(arguments) => return runtime()?.block_on(doctor::run(&config()?, &arguments)),
         Command::Connect(arguments) => connect::run(&arguments),
+        Command::Replay(arguments) => runtime()?.block_on(replay::run(&config()?, &arguments)),
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Reference { page } => Ok(output::data(&reference::page(page)?)?),

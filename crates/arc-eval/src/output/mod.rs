@@ -6,12 +6,17 @@
 
 pub(crate) mod card;
 pub(crate) mod collect;
+pub(crate) mod compare;
 pub(crate) mod connect;
 pub(crate) mod doctor;
+pub(crate) mod gate;
 pub(crate) mod import;
+pub(crate) mod junit;
 pub(crate) mod number;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod sarif;
 mod style;
 
 use std::io::{self, IsTerminal, Write};

@@ -36,6 +36,12 @@ pub(crate) fn method(method: Method) -> &'static str {
     match method {
         Method::Wilson => "Wilson",
         Method::TaskClusteredT => "clustered by task",
+        Method::Jeffreys => "Jeffreys",
+        Method::Newcombe => "Newcombe",
+        Method::ClusterBootstrap => "bootstrap over tasks",
+        Method::WelchT => "Welch's t",
+        Method::StudentT => "Student's t",
+        Method::OrderStatistics => "order statistics",
     }
 }
 
