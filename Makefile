@@ -105,6 +105,12 @@ bench-sdk: $(VENV)/sdk.stamp ## measure what recording costs the agent, beside o
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement bench/sdk/requirements.txt
 	$(VENV)/bin/python bench/sdk/bench.py
 
+REPETITIONS ?= 50
+
+.PHONY: crash-matrix
+crash-matrix: $(VENV)/sdk.stamp test-binaries ## end agents in every way, REPETITIONS each, look what is there, and write bench/RESULTS.md
+	REPETITIONS=$(REPETITIONS) $(VENV)/bin/python bench/crash/matrix.py
+
 gen: ## write the generated pages and the page's types
 	cargo xtask gen
 	cd ui && npm run gen
