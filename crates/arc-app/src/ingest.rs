@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_formats::{Decoded, decode_otlp_json, decode_otlp_protobuf};
+use arc_formats::{Decoded, decode_otlp_json, decode_otlp_logs_json, decode_otlp_logs_protobuf, decode_otlp_protobuf};
 use arc_model::{Diagnostic, DiagnosticSeverity, Json, Place, ProjectId, Span};
 use arc_store::Appended;
 
@@ -18,6 +18,15 @@ pub enum OtlpEncoding {
     Protobuf,
     /// JSON, as OTLP maps it.
     Json,
+}
+
+/// What an OTLP request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtlpSignal {
+    /// Spans.
+    Traces,
+    /// Log records, of which events of generative AI are read.
+    Logs,
 }
 
 /// What became of a batch.
@@ -51,9 +60,23 @@ impl App {
         encoding: OtlpEncoding,
         exporter: Option<&str>,
     ) -> Result<Ingested, AppError> {
-        let decode = move || match encoding {
-            OtlpEncoding::Protobuf => decode_otlp_protobuf(&bytes),
-            OtlpEncoding::Json => decode_otlp_json(&bytes),
+        self.ingest_otlp_signal(project, bytes, OtlpSignal::Traces, encoding, exporter).await
+    }
+
+    /// Like [`Self::ingest_otlp`], for a request of either signal.
+    pub async fn ingest_otlp_signal(
+        &self,
+        project: &ProjectId,
+        bytes: Vec<u8>,
+        signal: OtlpSignal,
+        encoding: OtlpEncoding,
+        exporter: Option<&str>,
+    ) -> Result<Ingested, AppError> {
+        let decode = move || match (signal, encoding) {
+            (OtlpSignal::Traces, OtlpEncoding::Protobuf) => decode_otlp_protobuf(&bytes),
+            (OtlpSignal::Traces, OtlpEncoding::Json) => decode_otlp_json(&bytes),
+            (OtlpSignal::Logs, OtlpEncoding::Protobuf) => decode_otlp_logs_protobuf(&bytes),
+            (OtlpSignal::Logs, OtlpEncoding::Json) => decode_otlp_logs_json(&bytes),
         };
         let Decoded { spans, mut diagnostics, format } =
             self.tasks().compute(decode).await.map_err(AppError::Interrupted)?;

@@ -33,7 +33,7 @@ pub use clock::SystemClock;
 pub use error::AppError;
 pub use gateway::{PassedAnswer, PassingCall};
 pub use import::Imported;
-pub use ingest::{Ingested, OtlpEncoding};
+pub use ingest::{Ingested, OtlpEncoding, OtlpSignal};
 pub use launched::{Launch, LaunchedRun};
 pub use live::Follow;
 pub use runs::RunDetail;

@@ -1,7 +1,7 @@
 //! Runs: listed as they settled, and shown with everything they did.
 
-use arc_model::{Finding, ProjectId, Run, Span, TraceId};
-use arc_store::{FindingQuery, Page, RunQuery};
+use arc_model::{Finding, ProjectId, Run, Span, Trace, TraceId, supplement};
+use arc_store::{FindingQuery, Page, RunQuery, StoreError};
 
 use crate::{App, AppError};
 
@@ -25,11 +25,21 @@ impl App {
         Ok(self.inner.traces.runs(project, query).await?)
     }
 
+    /// Returns what is stored of a trace, with what arrived apart from its spans put into them.
+    pub(crate) async fn whole_trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
+        let trace = self.inner.traces.trace(project, id).await?;
+        let has_supplements =
+            |trace: &Trace| trace.spans().iter().any(|span| span.attributes.contains_key(supplement::ATTRIBUTE));
+        Ok(trace.map(|trace| {
+            if has_supplements(&trace) { Trace::new(id, supplement::attach(trace.spans().to_vec())) } else { trace }
+        }))
+    }
+
     /// Returns a run with its spans and findings; `None` while it is not settled or not known.
     pub async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<RunDetail>, AppError> {
         let traces = &self.inner.traces;
         let Some(run) = traces.run(project, id).await? else { return Ok(None) };
-        let Some(trace) = traces.trace(project, id).await? else { return Ok(None) };
+        let Some(trace) = self.whole_trace(project, id).await? else { return Ok(None) };
         let mut findings = Vec::new();
         let mut query = FindingQuery { trace_id: Some(id), limit: FINDINGS_PAGE, ..FindingQuery::default() };
         loop {

@@ -156,7 +156,7 @@ impl App {
 
     /// Reads a trace and begins to analyse it; `None` when what is stored cannot be read.
     async fn begin_analysis(&self, due: &Unsettled) -> Result<Option<JoinHandle<Analysis>>, AppError> {
-        let trace = match self.inner.traces.trace(&due.project, due.trace_id).await {
+        let trace = match self.whole_trace(&due.project, due.trace_id).await {
             Ok(Some(trace)) => trace,
             Ok(None) => return Ok(None),
             Err(error @ StoreError::Corrupt { .. }) => {

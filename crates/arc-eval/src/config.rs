@@ -61,6 +61,18 @@ const PORT: Setting = Setting {
     default: "8000",
     what: "The port the server listens on; 0 takes a free one. Flag --port.",
 };
+pub(crate) const OTLP_GRPC_PORT: Setting = Setting {
+    key: "otlp_grpc_port",
+    variable: "ARC_EVAL_OTLP_GRPC_PORT",
+    default: "4317",
+    what: "The port for OTLP over gRPC; 0 takes a free one, off none. Flag --otlp-grpc-port.",
+};
+pub(crate) const OTLP_HTTP_PORT: Setting = Setting {
+    key: "otlp_http_port",
+    variable: "ARC_EVAL_OTLP_HTTP_PORT",
+    default: "4318",
+    what: "The port for OTLP over HTTP, besides the server's own; 0 takes a free one, off none. Flag --otlp-http-port.",
+};
 const ENDPOINT: Setting = Setting {
     key: "endpoint",
     variable: "ARC_EVAL_ENDPOINT",
@@ -93,8 +105,20 @@ const LOG: Setting = Setting {
 };
 
 /// Every setting.
-pub(crate) const SETTINGS: &[&Setting] =
-    &[&HOME, &STORE, &PROJECT, &HOST, &PORT, &ENDPOINT, &API_KEY, &QUIET_MS, &IDLE_MS, &LOG];
+pub(crate) const SETTINGS: &[&Setting] = &[
+    &HOME,
+    &STORE,
+    &PROJECT,
+    &HOST,
+    &PORT,
+    &OTLP_GRPC_PORT,
+    &OTLP_HTTP_PORT,
+    &ENDPOINT,
+    &API_KEY,
+    &QUIET_MS,
+    &IDLE_MS,
+    &LOG,
+];
 
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +130,9 @@ pub(crate) struct Config {
     pub(crate) project: ProjectId,
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// The ports for OTLP alone, where somebody named them.
+    pub(crate) otlp_grpc_port: Option<String>,
+    pub(crate) otlp_http_port: Option<String>,
     pub(crate) endpoint: String,
     pub(crate) api_key: Option<String>,
     pub(crate) quiet: Duration,
@@ -164,6 +191,8 @@ impl Config {
             project: arc_app::App::project(&project)?,
             host: layers.text(&HOST),
             port: layers.number(&PORT)?,
+            otlp_grpc_port: layers.get(&OTLP_GRPC_PORT).map(|(port, _)| port),
+            otlp_http_port: layers.get(&OTLP_HTTP_PORT).map(|(port, _)| port),
             api_key: layers.get(&API_KEY).map(|(key, _)| key),
             endpoint: layers.text(&ENDPOINT).trim_end_matches('/').to_owned(),
             quiet: Duration::from_millis(layers.number(&QUIET_MS)?),

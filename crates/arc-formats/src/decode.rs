@@ -52,6 +52,24 @@ pub fn decode_otlp_json(bytes: &[u8]) -> Decoded {
     finish(out, understood.then(|| wire::otlp_json::OtlpJson.id()))
 }
 
+/// Decodes an OTLP request of logs in protobuf; `format` is `None` when it is not one.
+///
+/// Every rejected event has exactly one diagnostic of severity rejected that names a span.
+pub fn decode_otlp_logs_protobuf(bytes: &[u8]) -> Decoded {
+    let mut out = Output::new(None);
+    let understood = wire::otlp_logs::decode_protobuf(bytes, &mut out);
+    finish(out, understood.then(|| wire::otlp_protobuf::OtlpProtobuf.id()))
+}
+
+/// Decodes an OTLP request of logs in JSON; `format` is `None` when it is not one.
+///
+/// Every rejected event has exactly one diagnostic of severity rejected that names a span.
+pub fn decode_otlp_logs_json(bytes: &[u8]) -> Decoded {
+    let mut out = Output::new(None);
+    let understood = wire::otlp_logs::decode_json(bytes, &mut out);
+    finish(out, understood.then(|| wire::otlp_json::OtlpJson.id()))
+}
+
 fn finish(out: Output, format: Option<&'static str>) -> Decoded {
     Decoded { spans: out.spans, diagnostics: out.diagnostics, format }
 }

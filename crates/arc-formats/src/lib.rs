@@ -18,6 +18,7 @@ mod decode;
 pub mod dialect;
 mod document;
 pub mod encode;
+mod log_event;
 mod output;
 pub mod provider;
 mod raw;
@@ -26,7 +27,9 @@ pub mod registry;
 pub mod wire;
 mod yaml;
 
-pub use decode::{Decoded, Source, decode, decode_otlp_json, decode_otlp_protobuf};
+pub use decode::{
+    Decoded, Source, decode, decode_otlp_json, decode_otlp_logs_json, decode_otlp_logs_protobuf, decode_otlp_protobuf,
+};
 pub use document::{Content, Document, MAX_DECOMPRESSED_BYTES};
 pub use output::Output;
 pub use raw::{RawSpan, StatusCode};

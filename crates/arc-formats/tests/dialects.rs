@@ -65,7 +65,7 @@ fn parts_of_a_span_in_protobuf_merge_and_the_last_value_of_an_attribute_wins() {
     let facts = &span.facts;
     assert_eq!((facts.termination, facts.exit_code, facts.exit_signal), (Some(Termination::Exited), Some(3), Some(9)));
     assert_eq!(facts.last_step.as_deref(), Some("search"));
-    assert_eq!(facts.task.as_ref().map(|task| task.as_str()), Some("refund"));
+    assert_eq!(facts.task.as_ref().map(arc_model::TaskId::as_str), Some("refund"));
     assert!(span.attributes.is_empty(), "{:?}", span.attributes);
 }
 

@@ -141,7 +141,7 @@ fn the_examples_of_opentelemetry_decode_or_say_which_signal_they_are() {
     assert_eq!(span.parent_id.unwrap().to_string(), "eee19b7ec3c1b173");
     assert_eq!(span.duration_ns(), Some(1_000_000_000));
     assert_eq!(span.attributes["my.span.attr"], "some value");
-    for (file, signal) in [("logs", "resourceLogs"), ("events", "resourceLogs"), ("metrics", "resourceMetrics")] {
+    for (file, signal) in [("logs", "log record"), ("events", "log record"), ("metrics", "resourceMetrics")] {
         let decoded = decode_file(&folder.join(format!("{file}.json")));
         assert_eq!((decoded.format, decoded.spans.len()), (Some("otlp-json"), 0));
         assert!(rejected(&decoded)[0].contains(signal), "{:?}", decoded.diagnostics);

@@ -9,6 +9,7 @@
 //! a finding without evidence cannot be constructed.
 
 mod agent;
+mod alert;
 mod attributes;
 mod capture;
 mod costs;
@@ -30,6 +31,7 @@ mod trace;
 mod usage;
 
 pub use agent::{AgentName, AgentRef, Detection, RunFacts};
+pub use alert::{Alert, AlertKind, Delivery, ReliabilityDrop};
 pub use attributes::{Attributes, Json, Payload};
 pub use capture::{Capture, CaptureCounts, CaptureKind, CaptureRuns, Rejected, RejectedUnit};
 pub use costs::{CostDimension, CostPart, CostSums, CostTally, RunCosts};

@@ -11,6 +11,8 @@ pub struct ServerConfig {
     pub upstreams: BTreeMap<String, String>,
     /// Largest body of a request in bytes, as sent and as unpacked.
     pub body_limit: usize,
+    /// Bytes of OTLP requests that may be under way at once; beyond that senders are told to try again.
+    pub bytes_in_flight: usize,
     /// Pause after which an event stream without events sends a sign of life.
     pub keep_alive: Duration,
     /// How long open requests may take to finish when the server goes down.
@@ -23,6 +25,7 @@ impl Default for ServerConfig {
             allowed_hosts: Vec::new(),
             upstreams: BTreeMap::new(),
             body_limit: 64 * 1024 * 1024,
+            bytes_in_flight: 64 * 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             grace: Duration::from_secs(10),
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, ToSchema};
 
 /// Seconds after which a request that the store had no room for is worth another try.
-const RETRY_AFTER_SECONDS: &str = "1";
+const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Why a request was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,6 +74,12 @@ impl Problem {
         )
     }
 
+    /// More is under way than the server may hold at once.
+    pub(crate) fn too_busy() -> Self {
+        let detail = "more is being taken in than this server may hold at once; try again in a moment";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-busy", "Too much at once", detail)
+    }
+
     /// Whoever the request was to be passed on to does not answer.
     pub(crate) fn unreachable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "unreachable", "The provider cannot be reached", detail)
@@ -82,6 +88,14 @@ impl Problem {
     /// Returns the HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// After how many seconds a [passing](Self::is_passing) problem may be gone.
+    pub(crate) const RETRY_AFTER_SECONDS: u32 = RETRY_AFTER_SECONDS;
+
+    /// Returns whether the same request may be taken later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// Returns what sort of problem it is, in words.
@@ -96,11 +110,11 @@ impl Problem {
 
     /// Adds to a response what goes with the problem's status besides the body.
     pub(crate) fn set_headers(&self, response: &mut Response) {
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        if self.is_passing() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         if self.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"));
         }
     }
 }

@@ -17,15 +17,24 @@ use crate::{
     Problem, ServerConfig,
     api::{agents, capture, events, findings, health, openapi as document, runs, runtime_analysis},
     gateway::{self, Gateway},
-    guard, otlp, page,
+    guard,
+    otlp::{self, Admission, Intake},
+    page,
 };
 
 /// What handlers share; each takes the part it needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Shared {
     app: App,
     config: Arc<ServerConfig>,
     gateway: Gateway,
+    intake: Intake,
+}
+
+impl FromRef<Shared> for Intake {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.intake.clone()
+    }
 }
 
 impl FromRef<Shared> for App {
@@ -65,16 +74,70 @@ impl FromRef<Shared> for Gateway {
         capture::show,
         health::show,
         document::show,
-        otlp::export
+        otlp::http::export,
+        otlp::http::export_logs
     )
 )]
 struct Api;
 
+/// The server's routers, one for each port.
+pub(crate) struct Routers {
+    /// Everything.
+    pub(crate) all: Router,
+    /// OTLP over HTTP alone.
+    pub(crate) otlp_http: Router,
+    /// OTLP over gRPC.
+    pub(crate) otlp_grpc: Router,
+}
+
 /// Returns the server: every route, behind the checks every request passes.
 pub fn router(app: App, config: ServerConfig) -> Router {
+    routers(app, config).all
+}
+
+/// Returns what is served on the ports of OpenTelemetry alone: its protocol over HTTP, and over gRPC.
+pub fn otlp_routers(app: App, config: ServerConfig) -> (Router, Router) {
+    let Routers { otlp_http, otlp_grpc, .. } = routers(app, config);
+    (otlp_http, otlp_grpc)
+}
+
+/// Returns the routers of every port; what is under way in all of them is bounded together.
+pub(crate) fn routers(app: App, config: ServerConfig) -> Routers {
     let gateway = Gateway::new(&config);
     let config = Arc::new(config);
-    Router::new()
+    let admission = Admission::new(config.bytes_in_flight);
+    let intake = Intake { app: app.clone(), config: Arc::clone(&config), admission };
+    let otlp_http = otlp_http().fallback(nothing_here).method_not_allowed_fallback(wrong_method);
+    let otlp_grpc = Router::new()
+        .route("/opentelemetry.proto.collector.trace.v1.TraceService/Export", post(otlp::grpc_traces))
+        .route("/opentelemetry.proto.collector.logs.v1.LogsService/Export", post(otlp::grpc_logs))
+        .fallback(otlp::unknown_method);
+    let shared = Shared { app, config: Arc::clone(&config), gateway, intake: intake.clone() };
+    Routers {
+        all: all_routes(shared),
+        otlp_http: guarded(otlp_http, &config).with_state(intake.clone()),
+        otlp_grpc: guarded(otlp_grpc, &config).with_state(intake),
+    }
+}
+
+/// The routes that every port for OTLP over HTTP has. Bodies are bounded where they are read.
+fn otlp_http<S>() -> Router<S>
+where
+    Intake: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new().route("/v1/traces", post(otlp::http::export)).route("/v1/logs", post(otlp::http::export_logs))
+}
+
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>, config: &Arc<ServerConfig>) -> Router<S> {
+    router
+        .layer(middleware::from_fn_with_state(Arc::clone(config), guard::check_caller))
+        .layer(middleware::from_fn(guard::add_headers))
+}
+
+fn all_routes(shared: Shared) -> Router {
+    let config = Arc::clone(&shared.config);
+    let router = Router::new()
         .route("/api/runtime-analysis", get(runtime_analysis::show))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{name}/report", get(agents::report))
@@ -85,7 +148,7 @@ pub fn router(app: App, config: ServerConfig) -> Router {
         .route("/api/v1/capture", get(capture::show))
         .route("/api/v1/health", get(health::show))
         .route("/api/v1/openapi.json", get(document::show))
-        .route("/v1/traces", post(otlp::export).layer(DefaultBodyLimit::max(config.body_limit)))
+        .merge(otlp_http())
         .fallback(page::page)
         .method_not_allowed_fallback(wrong_method)
         .layer(CompressionLayer::new())
@@ -93,15 +156,17 @@ pub fn router(app: App, config: ServerConfig) -> Router {
         .route(
             "/gateway/{project}/{run}/{provider}/{*rest}",
             any(gateway::forward).layer(DefaultBodyLimit::max(config.body_limit)),
-        )
-        .layer(middleware::from_fn_with_state(Arc::clone(&config), guard::check_caller))
-        .layer(middleware::from_fn(guard::add_headers))
-        .with_state(Shared { app, config, gateway })
+        );
+    guarded(router, &config).with_state(shared)
 }
 
 /// Returns the description of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Api::openapi()
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    Problem::not_found(format!("nothing is at {}; this port takes OTLP at /v1/traces and /v1/logs", uri.path()))
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

@@ -2,16 +2,41 @@
 
 use std::{future::Future, io};
 
-use arc_app::App;
+use arc_app::{App, Tasks};
+use axum::Router;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::{ServerConfig, router};
+use crate::{
+    ServerConfig,
+    router::{Routers, routers},
+};
+
+/// The ports to serve on.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Everything: the page, the API, OTLP over HTTP.
+    pub all: TcpListener,
+    /// OTLP over HTTP alone.
+    pub otlp_http: Option<TcpListener>,
+    /// OTLP over gRPC.
+    pub otlp_grpc: Option<TcpListener>,
+}
+
+/// Serves everything on one port; see [`serve_all`].
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    serve_all(Listeners { all: listener, otlp_http: None, otlp_grpc: None }, app, config, shutdown).await
+}
 
 /// Serves until `shutdown` is ready, then finishes what is under way, within the configured grace.
 ///
 /// Also starts the application's background work, and ends it.
-pub async fn serve(
-    listener: TcpListener,
+pub async fn serve_all(
+    listeners: Listeners,
     app: App,
     config: ServerConfig,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -19,7 +44,10 @@ pub async fn serve(
     app.run_background();
     let grace = config.grace;
     let (tasks, (stopped, stopping)) = (app.tasks().clone(), oneshot::channel());
-    let server = axum::serve(listener, router(app.clone(), config)).with_graceful_shutdown(async move {
+    let Routers { all, otlp_http, otlp_grpc } = routers(app.clone(), config);
+    let otlp_http = beside(listeners.otlp_http, otlp_http, tasks.clone());
+    let otlp_grpc = beside(listeners.otlp_grpc, otlp_grpc, tasks.clone());
+    let server = axum::serve(listeners.all, all).with_graceful_shutdown(async move {
         shutdown.await;
         // Ends the event streams, which would otherwise stay open.
         tasks.stop();
@@ -33,7 +61,7 @@ pub async fn serve(
         tokio::time::sleep(grace).await;
     };
     let result = tokio::select! {
-        ended = server.into_future() => ended,
+        (ended, http, grpc) = async { tokio::join!(server.into_future(), otlp_http, otlp_grpc) } => ended.and(http).and(grpc),
         () = too_late => {
             tracing::warn!("requests were still open after {grace:?} and are cut off");
             Ok(())
@@ -41,4 +69,10 @@ pub async fn serve(
     };
     app.shutdown().await;
     result
+}
+
+/// Serves another port until shutdown was asked for.
+async fn beside(listener: Option<TcpListener>, router: Router, tasks: Tasks) -> io::Result<()> {
+    let Some(listener) = listener else { return Ok(()) };
+    axum::serve(listener, router).with_graceful_shutdown(async move { tasks.stopping().await }).await
 }

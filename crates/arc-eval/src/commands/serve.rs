@@ -7,13 +7,13 @@ use std::{
 
 use anyhow::Context;
 use arc_app::SpoolSettings;
-use arc_server::ServerConfig;
+use arc_server::{Listeners, ServerConfig};
 use tokio::{net::TcpListener, signal::unix};
 
 use super::open;
 use crate::{
     cli::Serve,
-    config::Config,
+    config::{Config, OTLP_GRPC_PORT, OTLP_HTTP_PORT, Setting},
     failure::{Exit, Failure},
     output,
 };
@@ -23,16 +23,24 @@ pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failur
     let address = SocketAddr::new(loopback(host)?, arguments.port.unwrap_or(config.port));
     let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(address, error))?;
     let address = listener.local_addr().context("ask which port was given")?;
+    let grpc = (&OTLP_GRPC_PORT, arguments.otlp_grpc_port.as_deref().or(config.otlp_grpc_port.as_deref()));
+    let http = (&OTLP_HTTP_PORT, arguments.otlp_http_port.as_deref().or(config.otlp_http_port.as_deref()));
+    let otlp_grpc = listen_beside(address.ip(), grpc, "--otlp-grpc-port").await?;
+    let otlp_http = listen_beside(address.ip(), http, "--otlp-http-port").await?;
     // Before the address is told: whoever waits for it may stop us at once.
     let stop = stop_asked()?;
     let app = open(config, &config.store).await?;
     output::data(&format!("listening on http://{address}\n"))?;
     output::talk(&format!("runs are stored in {}; stop with Ctrl-C", config.store));
+    if let Some(ports) = otlp_ports(otlp_grpc.as_ref(), otlp_http.as_ref()) {
+        output::talk(&format!("OpenTelemetry is taken in {ports}"));
+    }
     // Without a data directory no agent on this machine has a place to write to either.
     if let Ok(dir) = config.spool() {
         app.read_spool(SpoolSettings { dir, own_endpoints: own_endpoints(address) });
     }
-    arc_server::serve(listener, app, ServerConfig::default(), stop).await.context("serve")?;
+    let listeners = Listeners { all: listener, otlp_http, otlp_grpc };
+    arc_server::serve_all(listeners, app, ServerConfig::default(), stop).await.context("serve")?;
     output::talk("stopped");
     Ok(())
 }
@@ -41,6 +49,43 @@ pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failur
 fn own_endpoints(address: SocketAddr) -> Vec<String> {
     let port = address.port();
     vec![format!("http://{address}"), format!("http://localhost:{port}")]
+}
+
+/// Listens on a port for OTLP alone. That the usual one is taken, perhaps by a collector, is no reason not to start.
+async fn listen_beside(
+    host: IpAddr,
+    (setting, named): (&Setting, Option<&str>),
+    flag: &str,
+) -> Result<Option<TcpListener>, Failure> {
+    let port = named.unwrap_or(setting.default).trim();
+    if port.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let number = port.parse().map_err(|_| Failure::usage(format!("{flag} is `{port}`: neither a port nor `off`")))?;
+    let address = SocketAddr::new(host, number);
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if named.is_none() => {
+            output::talk(&format!(
+                "port {port} cannot be listened on ({error}), so nothing sent there arrives here: stop what uses it, or \
+                 choose another with {flag} (`off` for none)"
+            ));
+            Ok(None)
+        }
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(Failure::usage(format!(
+            "port {port} is in use; stop what uses it, or choose another with {flag} (0 takes a free one, off none)"
+        ))),
+        Err(error) => Err(cannot_listen(address, error)),
+    }
+}
+
+/// Says where OTLP is taken in besides the page's own port.
+fn otlp_ports(grpc: Option<&TcpListener>, http: Option<&TcpListener>) -> Option<String> {
+    let address = |listener: Option<&TcpListener>| listener.and_then(|listener| listener.local_addr().ok());
+    let grpc = address(grpc).map(|address| format!("over gRPC at http://{address}"));
+    let http = address(http).map(|address| format!("over HTTP at http://{address}"));
+    let ports: Vec<_> = [grpc, http].into_iter().flatten().collect();
+    (!ports.is_empty()).then(|| ports.join(" and "))
 }
 
 /// Returns the address a host names, unless other machines could reach it.

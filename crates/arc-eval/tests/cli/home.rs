@@ -47,6 +47,8 @@ impl Home {
         command.args(arguments).current_dir(self.path.join("work"));
         // What the machine or its user has set is no business of a test.
         command.env_clear().env("ARC_EVAL_HOME", &self.path).env("RUST_BACKTRACE", "1");
+        // Tests run side by side, and so may a server of whoever runs them.
+        command.env("ARC_EVAL_OTLP_GRPC_PORT", "off").env("ARC_EVAL_OTLP_HTTP_PORT", "off");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -73,6 +73,9 @@ impl Dialect for OtelGenAi {
 
 fn kind(attributes: Reader<'_>) -> Option<SpanKind> {
     let has = |name: &str| attributes.get(name).is_some();
+    if has("gen_ai.evaluation.name") {
+        return Some(SpanKind::Evaluation);
+    }
     if let Some(operation) = attributes.get("gen_ai.operation.name").and_then(Json::as_str) {
         return Some(match operation {
             "chat" | "generate_content" | "text_completion" => SpanKind::Llm,

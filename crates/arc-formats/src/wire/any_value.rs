@@ -42,7 +42,7 @@ pub(super) fn attributes(written: Option<Json>, at: &dyn Fn() -> Place, out: &mu
 }
 
 /// Returns the value of an `AnyValue`; what is not one is taken as it is.
-fn any_value(value: Json) -> Json {
+pub(super) fn any_value(value: Json) -> Json {
     let Json::Object(mut fields) = value else { return value };
     if let Some(text) =
         take(&mut fields, &["stringValue", "string_value", "bytesValue", "bytes_value", "boolValue", "bool_value"])

@@ -24,6 +24,7 @@ mod iso_duration;
 pub mod langfuse_export;
 pub mod openinference_export;
 pub mod otlp_json;
+pub(crate) mod otlp_logs;
 pub mod otlp_protobuf;
 pub mod provider_response;
 pub mod steps;

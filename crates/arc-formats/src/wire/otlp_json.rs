@@ -10,7 +10,7 @@ use std::fmt;
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use serde_json::Map;
 
-use super::{Match, Wire, any_value, describe_json, json_documents, place, some_item, written_id::id_bytes};
+use super::{Match, Wire, any_value, describe_json, json_documents, otlp_logs, place, some_item, written_id::id_bytes};
 use crate::{
     assemble,
     document::{Content, Document},
@@ -23,8 +23,7 @@ use crate::{
 pub struct OtlpJson;
 
 const REQUEST_FIELDS: &[&str] = &["resourceSpans", "resource_spans", "batches"];
-const OTHER_SIGNALS: &[&str] =
-    &["resourceLogs", "resource_logs", "resourceMetrics", "resource_metrics", "resourceProfiles"];
+const OTHER_SIGNALS: &[&str] = &["resourceMetrics", "resource_metrics", "resourceProfiles"];
 const SCOPE_FIELDS: &[&str] =
     &["scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans"];
 
@@ -96,7 +95,7 @@ fn is_request(value: &Json) -> bool {
 }
 
 fn is_other_signal(value: &Json) -> bool {
-    has_list(value, OTHER_SIGNALS)
+    has_list(value, OTHER_SIGNALS) || has_list(value, otlp_logs::REQUEST_FIELDS)
 }
 
 /// Where in a request the walk is; its text is a JSON pointer.
@@ -136,7 +135,11 @@ fn read_request(request: Json, at: &At, out: &mut Output) {
         out.rejected(at.place(), format!("expected {}, found {}", OtlpJson.expects(), describe_json(&request)));
         return;
     };
-    let known = REQUEST_FIELDS.iter().chain(OTHER_SIGNALS).any(|field| request.contains_key(*field));
+    let known = REQUEST_FIELDS
+        .iter()
+        .chain(OTHER_SIGNALS)
+        .chain(otlp_logs::REQUEST_FIELDS)
+        .any(|field| request.contains_key(*field));
     if !known && !request.is_empty() {
         let found = describe_json(&Json::Object(request));
         out.rejected(at.place(), format!("expected {}, found {found}", OtlpJson.expects()));
@@ -144,8 +147,11 @@ fn read_request(request: Json, at: &At, out: &mut Output) {
     }
     for signal in OTHER_SIGNALS {
         if request.remove(*signal).is_some() {
-            out.rejected(at.place(), format!("`{signal}` is not read: only traces are, send `resourceSpans`"));
+            out.rejected(at.place(), format!("`{signal}` is not read: only traces and logs are, send `resourceSpans`"));
         }
+    }
+    if let Some(logs) = take(&mut request, otlp_logs::REQUEST_FIELDS) {
+        otlp_logs::read_json(logs, at.line, out);
     }
     for (index, resource_spans) in list(take(&mut request, REQUEST_FIELDS), at, out).into_iter().enumerate() {
         read_resource(resource_spans, &At { resource: Some(index), ..*at }, out);

@@ -165,14 +165,14 @@ impl LooseResourceSpans {
     }
 }
 
-fn part<T: Message + Default>(bytes: &[u8], name: &str, here: &str, out: &mut Output) -> T {
+pub(super) fn part<T: Message + Default>(bytes: &[u8], name: &str, here: &str, out: &mut Output) -> T {
     T::decode(bytes).unwrap_or_else(|problem| {
         out.repaired(place(None, here), format!("the {name} cannot be read: {problem}; its spans are without it"));
         T::default()
     })
 }
 
-fn written_id(bytes: &[u8]) -> String {
+pub(super) fn written_id(bytes: &[u8]) -> String {
     if bytes.is_empty() { "(no id)".to_owned() } else { hex(bytes) }
 }
 
@@ -297,7 +297,7 @@ fn timestamp(nanos: u64, field: &str, here: &Place, out: &mut Output) -> Option<
     time
 }
 
-fn attributes(pairs: Vec<KeyValue>, at: &dyn Fn() -> Place, out: &mut Output) -> Attributes {
+pub(super) fn attributes(pairs: Vec<KeyValue>, at: &dyn Fn() -> Place, out: &mut Output) -> Attributes {
     let mut attributes = Attributes::new();
     for KeyValue { key, value, .. } in pairs {
         let value = any_value(value);
@@ -309,7 +309,7 @@ fn attributes(pairs: Vec<KeyValue>, at: &dyn Fn() -> Place, out: &mut Output) ->
     attributes
 }
 
-fn any_value(value: Option<AnyValue>) -> Json {
+pub(super) fn any_value(value: Option<AnyValue>) -> Json {
     match value.and_then(|value| value.value) {
         None => Json::Null,
         Some(Value::StringValue(text)) => Json::String(text),

@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod findings;
 mod gateway;
+mod grpc;
 mod guard;
 mod openapi;
 mod otlp;

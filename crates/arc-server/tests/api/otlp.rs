@@ -181,7 +181,7 @@ async fn an_unknown_media_type_or_encoding_is_refused() {
     let packed = post(&server, &[("content-type", JSON), ("content-encoding", "br")], "x").await;
     assert_eq!(
         (packed.status(), &packed.headers()[header::ACCEPT_ENCODING]),
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, &"gzip".parse().unwrap())
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, &"gzip, zstd".parse().unwrap())
     );
 }
 
@@ -199,4 +199,63 @@ async fn a_body_beyond_the_limit_is_refused_also_when_it_unpacks_beyond_it() {
     let bomb = gzip(&vec![b' '; 100_000_000]);
     let refused = post(&server, &packed, bomb).await;
     assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_batch_packed_with_zstd_is_unpacked() {
+    let server = Server::empty().await;
+    let body = zstd::encode_all(json(&id('a'), "1111111111111111").as_bytes(), 3).unwrap();
+    let answer = post(&server, &[("content-type", JSON), ("content-encoding", "zstd")], body).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(stored(&server, "default", 'a').await, 1);
+}
+
+#[tokio::test]
+async fn a_log_completes_its_span_whichever_comes_first() {
+    let log = format!(
+        r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"traceId":"{}","spanId":"1111111111111111",
+        "timeUnixNano":"1772445600000000001","eventName":"gen_ai.user.message",
+        "body":{{"kvlistValue":{{"values":[{{"key":"content","value":{{"stringValue":"Hi"}}}}]}}}}}}]}}]}}]}}"#,
+        id('a')
+    );
+    for log_first in [true, false] {
+        let server = Server::empty().await;
+        if !log_first {
+            post(&server, &[("content-type", JSON)], json(&id('a'), "1111111111111111")).await;
+        }
+        let request = Request::post("/v1/logs").header(header::HOST, "localhost").header("content-type", JSON);
+        let answer = server.send(request.body(Body::from(log.clone())).unwrap()).await;
+        assert_eq!(show(answer).await, "200 application/json\n{}\n");
+        if log_first {
+            post(&server, &[("content-type", JSON)], json(&id('a'), "1111111111111111")).await;
+        }
+        server.app.settle_all(&"default".into()).await.unwrap();
+        let run = server.app.run(&"default".into(), id('a').parse::<TraceId>().unwrap()).await.unwrap().unwrap();
+        assert_eq!(run.spans.len(), 1, "log first: {log_first}");
+        assert_eq!(run.spans[0].messages_in[0].joined_text(), "Hi", "log first: {log_first}");
+    }
+}
+
+#[tokio::test]
+async fn too_much_at_once_is_put_off_and_not_counted_as_lost() {
+    let server = Server::configured(ServerConfig { bytes_in_flight: 1_000, ..ServerConfig::default() }).await;
+    // A body that is announced and does not come holds its place.
+    let never = futures_util::stream::pending::<Result<&str, std::io::Error>>();
+    let waiting = Request::post("/v1/traces")
+        .header(header::HOST, "localhost")
+        .header("content-type", JSON)
+        .header("content-length", "900")
+        .body(Body::from_stream(never))
+        .unwrap();
+    let router = server.router.clone();
+    let held = tokio::spawn(tower::ServiceExt::oneshot(router, waiting));
+    tokio::task::yield_now().await;
+    let put_off = post(&server, &[("content-type", JSON), ("content-length", "300")], " ".repeat(300)).await;
+    assert_eq!(put_off.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(put_off.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(server.app.ledger(&"default".into()).await.unwrap().recent_gaps, 0);
+    held.abort();
+    let _ = held.await;
+    let now = post(&server, &[("content-type", JSON)], json(&id('a'), "1111111111111111")).await;
+    assert_eq!(now.status(), StatusCode::OK);
 }

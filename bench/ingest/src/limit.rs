@@ -1,0 +1,63 @@
+//! What is possible at most: the same requests decoded, hashed, compressed and inserted in one process, without network,
+//! analysis or anybody who waits for an answer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use arc_model::{ProjectId, Timestamp};
+use arc_store::TraceStore as _;
+use arc_store_backends::sqlite::SqliteStore;
+
+use crate::{
+    load::TRACES,
+    workload::{self, SPANS, Workload},
+};
+
+/// Tasks that decode and append; enough that the writer always has something to commit.
+const TASKS: u64 = 8;
+
+/// Returns how many spans a second are stored durably.
+pub(crate) fn spans_per_second(seconds: u64) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let pool = workload::pool();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let store = Arc::new(SqliteStore::open(folder.path().join("limit.db")).context("open the store")?);
+    // As many threads as processors make requests would, but made beforehand: making them is no part of this.
+    let batches = usize::try_from(seconds * 900 / TASKS).unwrap_or(usize::MAX);
+    let prepared: Vec<Vec<Vec<u8>>> = (0..TASKS)
+        .map(|task| {
+            let mut workload = Workload::new(9_000 + task, Arc::clone(&pool));
+            (0..batches).map(|_| workload.request(TRACES).0).collect()
+        })
+        .collect();
+    let begin = Instant::now();
+    let spans: u64 = runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for requests in prepared {
+            let store = Arc::clone(&store);
+            tasks.spawn(async move {
+                let mut spans = 0;
+                for request in requests {
+                    if begin.elapsed() > Duration::from_secs(seconds) {
+                        break;
+                    }
+                    let decode = move || arc_formats::decode_otlp_protobuf(&request).spans;
+                    let decoded = tokio::task::spawn_blocking(decode).await?;
+                    store.append(&ProjectId::default(), &decoded, Timestamp::from_nanos(1)).await?;
+                    spans += TRACES as u64 * SPANS;
+                }
+                anyhow::Ok(spans)
+            });
+        }
+        let mut all = 0;
+        while let Some(spans) = tasks.join_next().await {
+            all += spans??;
+        }
+        anyhow::Ok(all)
+    })?;
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    Ok(spans as f64 / begin.elapsed().as_secs_f64())
+}

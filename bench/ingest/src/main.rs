@@ -1,0 +1,66 @@
+//! Load for the server's ingest, measured; and a proof that what was acknowledged survives.
+//!
+//! `workload` makes requests: agent traces of eight spans. `load` sends them over connections of its
+//! own, `server` is the process they go to. `measure` and `limit` are the figures that `report`
+//! writes into `bench/RESULTS.md`; `crash` kills servers and looks whether anything is missing, `full`
+//! fills their disk. Development only: it panics on nothing, but it trusts its arguments.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people run and read")]
+
+mod crash;
+mod full;
+mod limit;
+mod load;
+mod measure;
+mod report;
+mod server;
+mod workload;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "ingest-bench measure --server PATH [--repeats 5] [--seconds 10] [--results bench/RESULTS.md]
+ingest-bench crash --server PATH [--kills 200]
+ingest-bench full --server PATH
+ingest-bench limit [--seconds 10]";
+
+/// What is said on the command line.
+struct Arguments {
+    server: Option<PathBuf>,
+    results: Option<PathBuf>,
+    repeats: usize,
+    seconds: u64,
+    kills: u32,
+}
+
+fn main() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().context(USAGE)?;
+    let mut arguments = Arguments { server: None, results: None, repeats: 5, seconds: 10, kills: 200 };
+    while let Some(flag) = words.next() {
+        let value = words.next().with_context(|| format!("{flag} needs a value\n{USAGE}"))?;
+        match flag.as_str() {
+            "--server" => arguments.server = Some(value.into()),
+            "--results" => arguments.results = Some(value.into()),
+            "--repeats" => arguments.repeats = value.parse().context("--repeats")?,
+            "--seconds" => arguments.seconds = value.parse().context("--seconds")?,
+            "--kills" => arguments.kills = value.parse().context("--kills")?,
+            _ => bail!("{flag} is no flag\n{USAGE}"),
+        }
+    }
+    let server = || arguments.server.clone().context("--server names the arc-eval to start");
+    match command.as_str() {
+        "measure" => {
+            let figures = measure::run(&server()?, arguments.repeats, arguments.seconds)?;
+            report::write(&figures, arguments.repeats, arguments.results.as_deref())
+        }
+        "crash" => crash::run(&server()?, arguments.kills),
+        "full" => full::run(&server()?),
+        "limit" => {
+            println!("{:.0} spans/s", limit::spans_per_second(arguments.seconds)?);
+            Ok(())
+        }
+        _ => bail!("{command} is no command\n{USAGE}"),
+    }
+}
