@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("python", &["arc-redact", "arc-spool", "arc-ship"]),
     ("scripted-llm", &[]),
+    ("ingest", &["arc-model", "arc-formats", "arc-store", "arc-store-backends"]),
     ("xtask", &[]),
 ];
 
@@ -42,8 +43,8 @@ const OUTSIDE_WORLDS: &[(&str, &[&str])] = &[
     ("axum", &["arc-server", "scripted-llm"]),
     ("clap", &["arc-eval", "scripted-llm"]),
     ("rusqlite", &["arc-store-backends"]),
-    ("tokio", &["arc-store-backends", "arc-app", "arc-server", "arc-eval", "scripted-llm"]),
-    ("anyhow", &["arc-eval", "scripted-llm", "xtask"]),
+    ("tokio", &["arc-store-backends", "arc-app", "arc-server", "arc-eval", "scripted-llm", "ingest"]),
+    ("anyhow", &["arc-eval", "scripted-llm", "xtask", "ingest"]),
     ("ureq", &["arc-eval", "arc-ship"]),
 ];
 
@@ -53,7 +54,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     let mut folders: Vec<_> =
         fs::read_dir(root.join("crates"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    folders.extend(["python", "xtask"].map(|folder| root.join(folder)));
+    folders.extend(["bench/ingest", "python", "xtask"].map(|folder| root.join(folder)));
     folders.sort();
     for folder in folders {
         let manifest = folder.join("Cargo.toml");
