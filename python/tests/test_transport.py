@@ -99,6 +99,38 @@ def test_the_parts_of_a_span_add_up(tracer, sink):
     assert (tool.is_error, tool.parent) == (True, sink.run.id)
 
 
+class _OnlySends:
+    """What the tracer needs of a transport, and no more."""
+
+    def __init__(self):
+        self.send = SpoolTransport().send
+
+    def flush(self, timeout):
+        return True
+
+    close = flush
+
+
+def test_a_transport_needs_no_more_than_to_take_records_one_by_one(home, sink):
+    def agent(question):
+        known = {"gen_ai.operation.name": "step", "arc_eval.sequence": 1, "a": 1, "b": b"\0"}
+        step = current.get().begin_step("search", "client", known)
+        step.end({"a": 2}, error=("gone", "it is gone"), name="search the web")
+        raise ValueError(question)
+
+    for options in ({}, {"transport": _OnlySends()}):
+        with pytest.raises(ValueError, match="q"):
+            ArcTracer(agent="a", **options).trace_agent(agent)("q")
+    short, long = ({s.name: s for s in sink.received if s.trace == run.trace} for run in sink.runs)
+    assert short.keys() == long.keys() == {"agent", "search the web"}
+    for name, span in short.items():
+        same = long[name]
+        assert (same.is_error, same.raw.kind, same.raw.status) == (span.is_error, span.raw.kind, span.raw.status)
+        assert (same.parent is None) == (span.parent is None)
+        assert same.attributes == span.attributes
+        assert [event.name for event in same.raw.events] == [event.name for event in span.raw.events]
+
+
 def test_a_record_that_is_none_does_not_take_the_others_with_it(home, sink):
     transport = SpoolTransport()
     for bad in ({}, span() | {"trace_id": "x"}, span() | {"attributes": {1: 2}}, span() | {"start_ns": -1}):

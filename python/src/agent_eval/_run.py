@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
 import time
+from _thread import RLock
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
+from time import perf_counter_ns
 from typing import NamedTuple, Protocol
 
 from ._core import process_id
@@ -41,14 +42,14 @@ class Trace:
 
     def __init__(self, trace_id: str | None = None, sequence: int = 0) -> None:
         self.trace_id = trace_id or new_trace_id()
-        self.lock = threading.RLock()
+        self.lock = RLock()
         self._sequence = itertools.count(sequence)
         # One reading of the wall clock, then the monotonic one: no duration is ever negative.
-        self.offset_ns = time.time_ns() - time.perf_counter_ns()
+        self.offset_ns = time.time_ns() - perf_counter_ns()
 
     def now_ns(self) -> int:
         """Returns the time, in nanoseconds since 1970."""
-        return self.offset_ns + time.perf_counter_ns()
+        return self.offset_ns + perf_counter_ns()
 
     def next_sequence(self) -> int:
         """Returns the next place in the order of the trace's spans."""
@@ -213,7 +214,18 @@ class Run:
         span_id: str | None = None,
     ) -> Step:
         """Records that a step below this run starts; what is known then goes along. End it with :meth:`Step.end`."""
-        return Step(self, name, kind, attributes, start_ns, parent_id, span_id)
+        step = _bare(Step)
+        step.run = self
+        step.ended = False
+        within = place.get()
+        step.within = within if within is None else _open_place()  # for the places of what follows
+        if parent_id is None:
+            parent_id = self.span_id if within is None and enclosing is None else place_in(self)
+        if start_ns is None:
+            start_ns = self.trace.offset_ns + perf_counter_ns()
+        step.start_ns = start_ns
+        step.span_id = self.spans.start(span_id, parent_id, name, kind, start_ns, attributes)
+        return step
 
     def _send(self) -> None:
         if self._process != process_id():
@@ -260,30 +272,20 @@ def _first_attributes(
     return {"gen_ai.operation.name": "invoke_agent", **known}
 
 
+_bare = object.__new__  # one call less than a constructor
+
+
 class Step:
-    """A step below a run while it is under way. Its start is recorded; every further record adds what is new."""
+    """A step below a run while it is under way; see :meth:`Run.begin_step`. Its start is recorded; every further record
+    adds what is new."""
 
     __slots__ = ("ended", "run", "span_id", "start_ns", "within")
 
-    def __init__(
-        self,
-        run: Run,
-        name: str,
-        kind: str,
-        attributes: dict[str, Value],
-        start_ns: int | None = None,
-        parent_id: str | None = None,
-        span_id: str | None = None,
-    ) -> None:
-        trace = run.trace
-        self.run = run
-        within = place.get()
-        self.within = within if within is None else _open_place()  # for the places of what follows
-        self.ended = False
-        self.start_ns = trace.offset_ns + time.perf_counter_ns() if start_ns is None else start_ns
-        if parent_id is None:
-            parent_id = run.span_id if within is None and enclosing is None else place_in(run)
-        self.span_id = run.spans.start(span_id, parent_id, name, kind, self.start_ns, attributes)
+    run: Run
+    within: Step | None
+    span_id: str
+    start_ns: int
+    ended: bool
 
     def end(
         self,
@@ -299,12 +301,12 @@ class Step:
             return
         self.ended = True
         run = self.run
+        if end_ns is None:
+            end_ns = run.trace.offset_ns + perf_counter_ns()
+        elif end_ns < self.start_ns:
+            end_ns = self.start_ns
         if attributes is None:
             attributes = {}
-        if end_ns is None:
-            end_ns = run.trace.offset_ns + time.perf_counter_ns()
-        if end_ns < self.start_ns:
-            end_ns = self.start_ns
         message = None
         if error is not None:
             attributes["error.type"] = error[0]

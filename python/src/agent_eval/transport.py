@@ -24,7 +24,7 @@ Capture = bool | Literal["hashed"]
 # What redacts a text, or the names of built-in patterns.
 Redact = Callable[[str], str] | list[str] | None
 
-EXIT_SECONDS = 0.04
+EXIT_SECONDS = 0.02
 
 
 class Transport(Protocol):
