@@ -43,6 +43,8 @@ const OUTSIDE_WORLDS: &[(&str, &[&str])] = &[
     ("axum", &["arc-server", "scripted-llm"]),
     ("clap", &["arc-eval", "scripted-llm"]),
     ("rusqlite", &["arc-store-backends"]),
+    ("tokio-postgres", &["arc-store-backends"]),
+    ("deadpool-postgres", &["arc-store-backends"]),
     ("tokio", &["arc-store-backends", "arc-app", "arc-server", "arc-eval", "scripted-llm", "ingest"]),
     ("anyhow", &["arc-eval", "scripted-llm", "xtask", "ingest"]),
     ("ureq", &["arc-eval", "arc-ship"]),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use arc_store::{Registry, StoreError, TraceStore};
 
-use crate::sqlite::SqliteStore;
+use crate::{postgres::PostgresStore, sqlite::SqliteStore};
 
 /// The two ports of an open store.
 #[derive(Clone)]
@@ -19,13 +19,14 @@ pub struct Stores {
 ///
 /// `sqlite:///var/lib/arc.db` is a file at an absolute path, `sqlite://arc.db` one at a relative
 /// path, `sqlite::memory:` a store that ends with the process. Missing folders are made.
+/// `postgres://user:password@host/database` is a PostgreSQL database, which must exist, and which
+/// several servers may open.
 pub async fn open(url: &str) -> Result<Stores, StoreError> {
-    let place = parse(url)?;
-    start(move || match place {
-        Place::File(path) => SqliteStore::open(path),
-        Place::Memory => SqliteStore::in_memory(),
-    })
-    .await
+    match parse(url)? {
+        Place::File(path) => start(move || SqliteStore::open(path)).await,
+        Place::Memory => start(SqliteStore::in_memory).await,
+        Place::Postgres(url) => PostgresStore::open(&url).await.map(stores),
+    }
 }
 
 /// Opens the store a URL names for a program that reads: one that does not exist is refused, not made.
@@ -33,12 +34,28 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
 /// A store that cannot be written to, on a full disk or a read-only one, is opened all the same;
 /// writing to it then fails.
 pub async fn open_existing(url: &str) -> Result<Stores, StoreError> {
-    let place = parse(url)?;
-    start(move || match place {
-        Place::File(path) => SqliteStore::open_existing(path),
-        Place::Memory => SqliteStore::in_memory(),
-    })
-    .await
+    match parse(url)? {
+        Place::File(path) => start(move || SqliteStore::open_existing(path)).await,
+        Place::Memory => start(SqliteStore::in_memory).await,
+        Place::Postgres(url) => PostgresStore::open_existing(&url).await.map(stores),
+    }
+}
+
+/// Returns an address as it may be shown: without its password.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| !scheme.starts_with("sqlite")) else {
+        return url.to_owned();
+    };
+    let (place, parameters) = rest.split_once('?').map_or((rest, None), |(place, more)| (place, Some(more)));
+    // A password may contain an @ that is not escaped.
+    let place = match place.rsplit_once('@') {
+        Some((who, place)) => format!("{}@{place}", who.split(':').next().unwrap_or_default()),
+        None => place.to_owned(),
+    };
+    let shown = parameters.into_iter().flat_map(|all| all.split('&')).filter(|one| !one.starts_with("password"));
+    let shown: Vec<&str> = shown.collect();
+    let more = if shown.is_empty() { String::new() } else { format!("?{}", shown.join("&")) };
+    format!("{scheme}://{place}{more}")
 }
 
 async fn start(open: impl FnOnce() -> Result<SqliteStore, StoreError> + Send + 'static) -> Result<Stores, StoreError> {
@@ -46,19 +63,27 @@ async fn start(open: impl FnOnce() -> Result<SqliteStore, StoreError> + Send + '
     let store = opened
         .await
         .map_err(|source| StoreError::Unavailable { attempted: "open the store", source: Box::new(source) })??;
+    Ok(stores(store))
+}
+
+fn stores(store: impl TraceStore + Registry + 'static) -> Stores {
     let store = Arc::new(store);
-    Ok(Stores { traces: store.clone(), registry: store })
+    Stores { traces: store.clone(), registry: store }
 }
 
 #[derive(Debug, PartialEq)]
 enum Place {
     File(PathBuf),
     Memory,
+    Postgres(String),
 }
 
 fn parse(url: &str) -> Result<Place, StoreError> {
     if url == "sqlite::memory:" {
         return Ok(Place::Memory);
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Place::Postgres(url.to_owned()));
     }
     match url.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() && !path.ends_with('/') => Ok(Place::File(PathBuf::from(path))),
@@ -66,7 +91,8 @@ fn parse(url: &str) -> Result<Place, StoreError> {
             // The rest of a URL may hold a password.
             let scheme = url.split(':').next().unwrap_or_default();
             Err(StoreError::Invalid(format!(
-                "no store can be opened by this `{scheme}` address; write sqlite:///path/to/file.db or sqlite::memory:"
+                "no store can be opened by this `{scheme}` address; write sqlite:///path/to/file.db, \
+                 sqlite::memory: or postgres://user:password@host/database"
             )))
         }
     }
@@ -84,8 +110,20 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgres://me:secret@host:1/db?sslmode=require", "postgres://me@host:1/db?sslmode=require"),
+            ("postgres://me:sec@ret@host/db?password=secret", "postgres://me@host/db"),
+            ("postgres:///db?host=/run/postgresql", "postgres:///db?host=/run/postgresql"),
+            ("sqlite:///a@b:c.db", "sqlite:///a@b:c.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[test]
     fn an_unknown_address_is_refused_without_its_password() {
-        for url in ["postgres://me:secret@host/db", "sqlite://", "sqlite:///", "", "secret"] {
+        for url in ["mysql://me:secret@host/db", "sqlite://", "sqlite:///", "", "secret"] {
             let message = parse(url).unwrap_err().to_string();
             assert!(message.contains("sqlite:///path"), "{message}");
             assert!(!message.contains("me:secret"), "{message}");

@@ -5,10 +5,10 @@ use arc_store::{FindingQuery, Page, RunQuery, StoreError};
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
-    cursor::{AfterFinding, AfterRun},
     error::while_trying,
     read::{from_json, list, trace_id, verdict_name},
 };
+use crate::cursor::{AfterFinding, AfterRun};
 
 pub(super) fn runs(db: &Connection, project: &ProjectId, query: &RunQuery) -> Result<Page<Run>, StoreError> {
     let select = select_runs(project, query)?;

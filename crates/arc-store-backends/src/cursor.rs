@@ -5,24 +5,24 @@ use arc_store::{Cursor, StoreError};
 
 /// The sort key of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AfterRun {
-    pub(super) at: Timestamp,
-    pub(super) trace_id: TraceId,
+pub(crate) struct AfterRun {
+    pub(crate) at: Timestamp,
+    pub(crate) trace_id: TraceId,
 }
 
 /// The sort key of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AfterFinding {
-    pub(super) run: AfterRun,
-    pub(super) position: i64,
+pub(crate) struct AfterFinding {
+    pub(crate) run: AfterRun,
+    pub(crate) position: i64,
 }
 
 impl AfterRun {
-    pub(super) fn to_cursor(self) -> Cursor {
+    pub(crate) fn to_cursor(self) -> Cursor {
         Cursor(format!("run.{}", self.text()))
     }
 
-    pub(super) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
+    pub(crate) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
         let mut parts = cursor.0.split('.');
         let run = (parts.next() == Some("run")).then(|| Self::read(&mut parts)).flatten();
         run.filter(|_| parts.next().is_none()).ok_or_else(|| invalid(cursor))
@@ -39,11 +39,11 @@ impl AfterRun {
 }
 
 impl AfterFinding {
-    pub(super) fn to_cursor(self) -> Cursor {
+    pub(crate) fn to_cursor(self) -> Cursor {
         Cursor(format!("finding.{}.{}", self.run.text(), self.position))
     }
 
-    pub(super) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
+    pub(crate) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
         let mut parts = cursor.0.split('.');
         let read = |parts: &mut std::str::Split<'_, char>| {
             (parts.next() == Some("finding")).then_some(())?;

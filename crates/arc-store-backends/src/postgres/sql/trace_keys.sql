@@ -1,0 +1,1 @@
+SELECT trace_id, key FROM traces WHERE project = $1 AND trace_id = ANY($2::bytea[])
