@@ -10,6 +10,9 @@ use super::{Constant, Dataset, Decode, Figure, File, Section, detectors::Tally, 
 /// The data set.
 pub(super) struct AgentDojo;
 
+/// What a reader has to know about the figures.
+const NOTE: &str = "The rules that find instructions hold no learnt weights, but they were written and revised with the public runs of eight pipelines at hand (the first version had a precision of 0.714 and a recall of 0.495 for hijacked runs): on those runs these figures are **not held out**. The tag by which the benchmark marks its block is also one of the marks that are looked for, so how often other wordings are found is not known.";
+
 impl Dataset for AgentDojo {
     fn folder(&self) -> &'static str {
         "agentdojo"
@@ -40,6 +43,7 @@ impl Dataset for AgentDojo {
             }
         }
         section.figures = figures(&rows);
+        section.notes.push(NOTE.to_owned());
         section.detectors = detectors.rows();
         section
     }

@@ -31,7 +31,9 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
     match (weights.cross_validated, weights.shipped) {
         (0, 0) => {}
         (runs, 0) => writeln!(text, "All {runs} runs are **cross-validated**.")?,
-        (0, runs) => writeln!(text, "None of the {runs} runs was trained on; the shipped weights diagnosed them.")?,
+        (0, runs) => {
+            writeln!(text, "No weights were trained on any of the {runs} runs; the shipped ones diagnosed them.")?
+        }
         (trained, new) => writeln!(
             text,
             "{trained} runs are **cross-validated**; {new} were never trained on, the shipped weights diagnosed them."

