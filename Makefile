@@ -44,7 +44,7 @@ $(VENV)/sdk.stamp: python/pyproject.toml $(SDK_SOURCES)
 check: fmt lint tidy ## what every commit has to pass; no network, no service, no Node
 	$(CARGO_TEST) --workspace
 
-test: test-rust test-python test-frameworks test-ui test-browser ## everything
+test: test-rust test-crash test-python test-frameworks test-ui test-browser ## everything
 	@echo "all suites ran"
 
 test-rust:
@@ -104,6 +104,25 @@ accuracy: ## measure detectors and models on labelled runs (ARC_EVAL_DATA) and w
 bench-sdk: $(VENV)/sdk.stamp ## measure what recording costs the agent, beside opentelemetry-sdk, and write bench/RESULTS.md
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement bench/sdk/requirements.txt
 	$(VENV)/bin/python bench/sdk/bench.py
+
+.PHONY: bench-ingest
+bench-ingest: ## measure taking spans in, at full and half load, beside what is possible at most, and write bench/RESULTS.md
+	cargo build --release --package arc-eval --package ingest-bench
+	target/release/ingest-bench measure --server target/release/arc-eval --results bench/RESULTS.md
+
+KILLS ?= 200
+
+.PHONY: crash-ingest
+crash-ingest: ## kill the server KILLS times under load, fill its disk, and look whether anything acknowledged is missing
+	cargo build --release --package arc-eval --package ingest-bench
+	target/release/ingest-bench crash --server target/release/arc-eval --kills $(KILLS)
+	target/release/ingest-bench full --server target/release/arc-eval
+
+.PHONY: test-crash
+test-crash: test-binaries
+	cargo build --package ingest-bench
+	target/debug/ingest-bench crash --server target/debug/arc-eval --kills 5
+	target/debug/ingest-bench full --server target/debug/arc-eval
 
 REPETITIONS ?= 50
 

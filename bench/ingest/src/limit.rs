@@ -46,7 +46,7 @@ pub(crate) fn spans_per_second(seconds: u64) -> Result<f64> {
                     }
                     let decode = move || arc_formats::decode_otlp_protobuf(&request).spans;
                     let decoded = tokio::task::spawn_blocking(decode).await?;
-                    store.append(&ProjectId::default(), &decoded, Timestamp::from_nanos(1)).await?;
+                    store.append_owned(&ProjectId::default(), decoded, Timestamp::from_nanos(1)).await?;
                     spans += TRACES as u64 * SPANS;
                 }
                 anyhow::Ok(spans)
