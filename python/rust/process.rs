@@ -2,16 +2,17 @@
 //! thread that ships them. Without an address there is no thread: a local server takes the records from the spool.
 
 use std::{
+    io::Write as _,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use arc_ship::{Shipper, Target};
-use arc_spool::{Options, ProcessEnd, Writer};
+use arc_spool::{DropReason, Options, ProcessEnd, Writer};
 use pyo3::prelude::*;
 
 /// A writer and where its records go from the spool.
@@ -20,6 +21,9 @@ pub(crate) struct Spooling {
     pub(crate) writer: Arc<Writer>,
     shipper: Option<Shipper>,
     api_key: Option<String>,
+    /// The process whose thread ships.
+    shipping_in: AtomicU32,
+    has_said_lost: AtomicBool,
 }
 
 static ALL: Mutex<Vec<Arc<Spooling>>> = Mutex::new(Vec::new());
@@ -87,15 +91,24 @@ pub(crate) fn shared(
     let target = options.endpoint.clone().map(|endpoint| Target { endpoint, api_key: api_key.clone() });
     let writer = Arc::new(Writer::new(options));
     let shipper = target.map(|target| Shipper::new(Arc::clone(&writer), target));
-    let made = Arc::new(Spooling { writer, shipper, api_key });
+    let made = Arc::new(Spooling {
+        writer,
+        shipper,
+        api_key,
+        shipping_in: AtomicU32::new(0),
+        has_said_lost: AtomicBool::new(false),
+    });
     all.push(Arc::clone(&made));
     made
 }
 
 impl Spooling {
     /// Sees to it that what is recorded leaves, where this process ships it. Cheap.
-    pub(crate) fn ship(&self) {
-        if let Some(shipper) = &self.shipper {
+    pub(crate) fn ship(&self, process: u32) {
+        if let Some(shipper) = &self.shipper
+            && self.shipping_in.load(Ordering::Relaxed) != process
+        {
+            self.shipping_in.store(process, Ordering::Relaxed);
             shipper.ensure_running();
         }
     }
@@ -107,6 +120,26 @@ impl Spooling {
         // Who recorded nothing has nothing to ship.
         let ships = self.shipper.as_ref().filter(|_| self.writer.process().is_some());
         ships.is_none_or(|shipper| shipper.flush(timeout)) && !is_lost
+    }
+
+    /// Says, once, that something cannot be recorded and what can be done about it.
+    #[cold]
+    pub(crate) fn say_lost(&self, reason: DropReason) {
+        let options = self.writer.options();
+        let dir = options.dir.display();
+        let text = match reason {
+            DropReason::DiskFull => format!("cannot write to {dir}; see `arc-eval doctor`"),
+            DropReason::SpoolFull => format!(
+                "{dir} holds all that it may, {} bytes, and nobody takes it; start `arc-eval serve` or `arc-eval collect`",
+                options.limit_bytes
+            ),
+            // One record, or what follows from an earlier loss.
+            DropReason::TooLarge | DropReason::RunDropped => return,
+        };
+        if !self.has_said_lost.swap(true, Ordering::Relaxed) {
+            // Where nobody listens there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "arc-eval: runs are not recorded: {text}");
+        }
     }
 }
 

@@ -91,7 +91,6 @@ pub(crate) struct Recorder {
     /// By the identity of the host's mapping, which is kept alive, and by process.
     contexts: Mutex<Vec<(ContextKey, Py<PyAny>, Context)>>,
     closed: AtomicBool,
-    unsampled: AtomicU64,
     failed: AtomicU64,
     on_error: Option<Py<PyAny>>,
 }
@@ -131,7 +130,6 @@ impl Recorder {
             scope: scope.bytes,
             contexts: Mutex::default(),
             closed: AtomicBool::new(false),
-            unsampled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             on_error,
         })
@@ -172,7 +170,7 @@ impl Recorder {
         let all = PyDict::new(py);
         all.set_item("runs_started", counts.runs_started)?;
         all.set_item("runs_dropped", counts.runs_dropped)?;
-        all.set_item("runs_unsampled", self.unsampled.load(Ordering::Relaxed))?;
+        all.set_item("runs_unsampled", counts.runs_unsampled)?;
         all.set_item("records_written", counts.records_written)?;
         all.set_item("records_dropped", counts.records_dropped + self.failed.load(Ordering::Relaxed))?;
         all.set_item("bytes_dropped", counts.bytes_dropped)?;
@@ -218,7 +216,7 @@ impl Recorder {
 
     /// Counts a run that is not recorded.
     pub(crate) fn count_unsampled(&self) {
-        self.unsampled.fetch_add(1, Ordering::Relaxed);
+        self.spooling.writer.leave_out_run(process::id(), process::now_ns());
     }
 
     fn take(&self, span: &Bound<'_, PyDict>, message: &mut Message) -> PyResult<bool> {
@@ -288,9 +286,13 @@ impl Recorder {
         };
         if kind == Kind::SpanStart && said.end.is_some() {
             // The whole of a span at once: what ends it says nothing new.
-            appended = writer.append_in(process, &Record { kind: Kind::SpanEnd, payload: &[], ..record });
+            let ended = writer.append_in(process, &Record { kind: Kind::SpanEnd, payload: &[], ..record });
+            appended = if appended == Appended::Written { ended } else { appended };
         }
-        self.spooling.ship();
+        if let Appended::Dropped(reason) = appended {
+            self.spooling.say_lost(reason);
+        }
+        self.spooling.ship(process);
         Ok(appended == Appended::Written)
     }
 

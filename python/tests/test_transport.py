@@ -140,16 +140,18 @@ def test_a_record_that_is_none_does_not_take_the_others_with_it(home, sink):
     assert transport.counts["records_dropped"] == 4
 
 
-def test_a_spool_that_cannot_be_written_costs_the_host_nothing(home, caplog):
+def test_a_spool_that_cannot_be_written_costs_the_host_nothing_and_is_told_once(home, capfd):
     home.write_text("a file, not a folder")
     tracer = ArcTracer()
     agent = tracer.trace_agent(lambda q: q)
-    assert agent("q") == "q"
+    assert (agent("q"), agent("q")) == ("q", "q")
     assert not tracer.flush(0)
-    assert shared_transport(None).counts["runs_dropped"] == 1
+    assert shared_transport(None).counts["runs_dropped"] == 2
+    told = f"arc-eval: runs are not recorded: cannot write to {home}/spool; see `arc-eval doctor`\n"
+    assert capfd.readouterr().err == told
 
 
-def test_a_full_spool_drops_and_counts(home, monkeypatch):
+def test_a_full_spool_drops_and_counts_and_says_so_once(home, monkeypatch, capfd):
     monkeypatch.setenv("ARC_EVAL_SPOOL_LIMIT", "200000")
     transport = SpoolTransport()
     for _ in range(100):
@@ -157,6 +159,15 @@ def test_a_full_spool_drops_and_counts(home, monkeypatch):
     counts = transport.counts
     assert 0 < counts["runs_dropped"] < counts["runs_started"] == 100
     assert not transport.flush(0)
+    (told,) = capfd.readouterr().err.splitlines()
+    assert "holds all that it may, 200000 bytes" in told
+
+
+def test_an_empty_endpoint_is_none(home, monkeypatch, sink):
+    monkeypatch.setenv("ARC_EVAL_ENDPOINT", "  ")
+    tracer = ArcTracer()
+    tracer.trace_agent(lambda q: q)("q")
+    assert tracer.flush(0)
 
 
 def test_only_a_share_of_the_runs_is_recorded_and_the_others_are_counted(home, sink):

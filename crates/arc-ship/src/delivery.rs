@@ -122,6 +122,10 @@ impl Endpoint {
     }
 
     fn send(&self, body: &[u8]) -> Result<Answer, Trouble> {
+        if !["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
+            let text = format!("`{}` is no address of a server: it does not begin with http:// or https://", self.url);
+            return Err(lasting(text));
+        }
         let mut request = self.agent.post(&self.url);
         request = request.header("content-type", "application/x-protobuf").header("content-encoding", "gzip");
         if let Some(authorization) = &self.authorization {

@@ -201,6 +201,16 @@ fn nobody_listening_is_trouble_and_nothing_more() {
 }
 
 #[test]
+fn what_is_no_address_is_said_to_be_none() {
+    let dir = tempfile::tempdir().unwrap();
+    record(&writer(dir.path(), "localhost:8000"), 0..1);
+    let pass = pass(&mut pump(dir.path(), "localhost:8000"));
+    assert!(!pass.trouble.unwrap().is_passing);
+    let told = "`localhost:8000/v1/traces` is no address of a server: it does not begin with http:// or https://; ";
+    assert!(pass.news[0].starts_with(told), "{:?}", pass.news);
+}
+
+#[test]
 fn the_thread_ships_while_the_process_lives_and_flush_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let (address, log) = endpoint(|_| status(200));

@@ -72,7 +72,7 @@ class ArcTracer:
             capture_content=bool(capture_content),
             resource=_resource(project),
         )
-        address = endpoint or os.environ.get("ARC_EVAL_ENDPOINT") or None
+        address = (endpoint or os.environ.get("ARC_EVAL_ENDPOINT") or "").strip() or None
         shared = attempt(shared_transport, address, capture_content, redact, sample) if transport is None else transport
         self._transport: Transport = shared if shared is not None else NoTransport()
 
@@ -167,7 +167,8 @@ class ArcTracer:
             run.rename(self._settings.agent or name)
         else:
             run = Run(self._settings, self._transport, name, within)
-        run.owner = owner
+        if owner is not None:
+            run.owner = owner
         if self._settings.capture_content:
             run.put("arc_eval.input", attempt(_question, args, kwargs))
         run.announce()
@@ -175,15 +176,14 @@ class ArcTracer:
 
     def returned(self, run: Run, output: Any) -> None:
         """Ends a run that returned."""
-        attempt(self.keep, run, output)
-        run.completed()
+        run.completed(attempt(_answer, output) if self._settings.capture_content else None)
         if run.parent is None:
             last.set(run)
 
     def keep(self, run: Run, output: Any) -> None:
         """Takes what a run has put out."""
         if self._settings.capture_content:
-            run.put("arc_eval.output", payload_text(output if type(output) is str else _answer(output)))
+            run.put("arc_eval.output", _answer(output))
 
     def _wrapped(self, agent: Any, methods: frozenset[str]) -> Any:
         from . import _frameworks
@@ -336,10 +336,12 @@ def _question(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return payload_text(given)
 
 
-def _answer(output: Any) -> Any:
-    from ._frameworks import _words
+def _answer(output: Any) -> str:
+    if type(output) is not str:
+        from ._frameworks import _words
 
-    return _words.answer(output)
+        output = _words.answer(output)
+    return payload_text(output)
 
 
 def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
