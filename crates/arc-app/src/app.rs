@@ -3,19 +3,20 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
+use arc_analysis::reliability::AlarmSettings;
 use arc_catalog::Catalog;
-use arc_model::{Clock, ProjectId, Timestamp, TraceId};
+use arc_model::{Alert, Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
-use crate::{SpoolStatus, Tasks, capture::Pending};
+use crate::{Notifier, SpoolStatus, Tasks, capture::Pending};
 
 /// How the application behaves where there is a choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// How long a trace with an ended root must be left alone before it is analysed.
     pub quiet: Duration,
@@ -28,6 +29,8 @@ pub struct Settings {
     pub poll: Duration,
     /// How many traces are analysed at the same time.
     pub parallel: usize,
+    /// When to say that an agent got less reliable.
+    pub alarm: AlarmSettings,
 }
 
 impl Default for Settings {
@@ -38,9 +41,13 @@ impl Default for Settings {
             watch: Duration::from_secs(1),
             poll: Duration::from_millis(300),
             parallel: std::thread::available_parallelism().map_or(2, usize::from),
+            alarm: AlarmSettings::default(),
         }
     }
 }
+
+/// Alerts that a slow follower may be behind before it misses some.
+const ALERTS_WAITING: usize = 64;
 
 /// Everything the product can do. Cloning it is cheap and gives the same application.
 #[derive(Clone)]
@@ -57,6 +64,10 @@ pub(crate) struct Inner {
     pub(crate) tasks: Tasks,
     /// The newest change this process knows of.
     pub(crate) newest: watch::Sender<ChangeSeq>,
+    /// Alerts, as they are raised in this process.
+    pub(crate) alerts: broadcast::Sender<(ProjectId, Alert)>,
+    /// Who sends alerts on, where somebody does.
+    pub(crate) notifier: OnceLock<Arc<dyn Notifier>>,
     /// Whether the background loop was started.
     pub(crate) in_background: AtomicBool,
     /// Projects known to be registered.
@@ -86,6 +97,8 @@ impl App {
             settings,
             tasks: Tasks::new(),
             newest: watch::Sender::new(ChangeSeq::default()),
+            alerts: broadcast::Sender::new(ALERTS_WAITING),
+            notifier: OnceLock::new(),
             in_background: AtomicBool::new(false),
             projects: Mutex::default(),
             captures: Mutex::default(),

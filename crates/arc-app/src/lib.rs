@@ -9,9 +9,11 @@
 //! formats (`arc-formats`), and anything a user sees.
 
 mod agents;
+mod alerts;
 mod app;
 mod capture;
 mod clock;
+mod costs;
 mod error;
 mod findings;
 mod gateway;
@@ -27,6 +29,7 @@ mod spool;
 mod tasks;
 
 pub use agents::Overview;
+pub use alerts::Notifier;
 pub use app::{App, Settings};
 pub use capture::Ledger;
 pub use clock::SystemClock;
@@ -41,5 +44,6 @@ pub use spool::{SpoolSettings, SpoolState, SpoolStatus};
 pub use tasks::Tasks;
 
 // The words listings are asked for in are the port's; callers need not know the port for them.
+pub use arc_analysis::reliability::AlarmSettings;
 pub use arc_formats::Source;
-pub use arc_store::{Appended, Change, ChangeSeq, Cursor, FindingQuery, Page, RunQuery};
+pub use arc_store::{Appended, Change, ChangeSeq, CostQuery, Cursor, FindingQuery, Page, RunQuery};

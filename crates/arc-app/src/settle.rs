@@ -93,6 +93,7 @@ impl App {
         let settled = self.settle_due().await;
         self.flush_captures().await?;
         self.publish().await?;
+        self.watch_reliability().await?;
         settled.map(drop)
     }
 
@@ -117,8 +118,9 @@ impl App {
             }
             for (trace, analysis) in begun {
                 match analysis.await {
-                    Ok(Analysis { run, findings }) => {
-                        settled.push(Settled { project: trace.project.clone(), mark: trace.mark, run, findings });
+                    Ok(Analysis { run, findings, costs }) => {
+                        let (project, mark) = (trace.project.clone(), trace.mark);
+                        settled.push(Settled { project, mark, run, findings, costs });
                     }
                     Err(error) => self.set_aside(trace, &error),
                 }

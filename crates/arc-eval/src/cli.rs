@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arc_model::TraceId;
+use arc_model::{CostDimension, TraceId};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
@@ -32,7 +32,7 @@ pub(crate) struct Common {
         global = true,
         help_heading = EVERYWHERE,
         value_name = "URL",
-        help = "Where runs are stored: sqlite:///path/to/file.db, or sqlite::memory:"
+        help = "Where runs are stored: sqlite:///path/to/file.db, postgres://user@host/database, or sqlite::memory:"
     )]
     pub(crate) store: Option<String>,
     /// The project to write to and read from
@@ -52,6 +52,12 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Fail (exit 1) unless the runs show that an agent is good enough
     Gate(Gate),
+    /// Show what runs cost, by model, tool, agent and so on, and what could be saved
+    Cost(Cost),
+    /// Show what models cost here, and price stored runs anew
+    Prices(Prices),
+    /// Show the alerts that were raised, or try whether they arrive
+    Alerts(Alerts),
     /// Show runs as they arrive at the server, or one run as a tree
     Trace(Trace),
     /// Run a program as it is, and record it as one run: `arc-eval run -- python my_agent.py`
@@ -140,6 +146,25 @@ pub(crate) struct Debug {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Alerts {
+    /// What to do; else list them
+    #[command(subcommand)]
+    pub(crate) deed: Option<AlertsDeed>,
+    /// Most alerts to list
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: u32,
+    /// Print as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum AlertsDeed {
+    /// Send a test alert to every channel that is set
+    Test,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Compare {
     /// Baseline and candidate: two versions of the agent, two agents, or with --input two files or directories
     #[arg(num_args = 2, value_names = ["BASELINE", "CANDIDATE"], conflicts_with_all = ["baseline", "candidate"])]
@@ -194,6 +219,63 @@ pub(crate) struct Gate {
     /// Print the checks as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cost {
+    /// By what to divide: model, tool, step, agent, version, user, session, outcome or day
+    #[arg(long, value_name = "WHAT", default_value = "model")]
+    pub(crate) by: CostDimension,
+    /// Only runs since then: a date, a time, or days ago (7d); whole UTC days
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only runs of this agent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Most lines to show
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Do not look for savings in the agent's latest runs
+    #[arg(long)]
+    pub(crate) no_savings: bool,
+    /// Print everything as JSON
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print the lines as CSV, amounts in nano-dollars
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prices {
+    #[command(subcommand)]
+    pub(crate) command: PricesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesCommand {
+    /// Show what a million tokens of a model cost
+    Show {
+        /// The model, as it is recorded
+        model: String,
+        /// Its provider, as it is recorded
+        #[arg(long, value_name = "NAME")]
+        provider: Option<String>,
+        /// At this date or time; else now
+        #[arg(long, value_name = "WHEN")]
+        at: Option<String>,
+        /// Print the prices as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show where prices.toml in the data directory differs from the price table
+    Diff {
+        /// Print the differences as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Price every stored run anew, after prices changed
+    Recompute,
 }
 
 #[derive(Debug, Args)]

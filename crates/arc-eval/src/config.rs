@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use arc_app::AlarmSettings;
 use arc_model::ProjectId;
 
 use crate::{cli::Common, env, failure::Failure};
@@ -41,7 +42,7 @@ const STORE: Setting = Setting {
     key: "store",
     variable: "ARC_EVAL_STORE",
     default: "sqlite://HOME/arc-eval.db",
-    what: "Where runs are stored: sqlite:///path/to/file.db, or sqlite::memory:. Flag --store.",
+    what: "Where runs are stored: sqlite:///path/to/file.db, postgres://user:password@host/database, or sqlite::memory:. Flag --store.",
 };
 const PROJECT: Setting = Setting {
     key: "project",
@@ -97,6 +98,30 @@ const IDLE_MS: Setting = Setting {
     default: "600000",
     what: "How long a run without an end is left alone before it is analysed as it stands, in milliseconds.",
 };
+const ALERT_WEBHOOK: Setting = Setting {
+    key: "alert_webhook",
+    variable: "ARC_EVAL_ALERT_WEBHOOK",
+    default: "none",
+    what: "A URL to which alerts are posted as JSON: {project, alert}. Try it with `arc-eval alerts test`.",
+};
+const ALERT_SLACK: Setting = Setting {
+    key: "alert_slack",
+    variable: "ARC_EVAL_ALERT_SLACK",
+    default: "none",
+    what: "The URL of an incoming webhook of Slack (or of anything that takes its format) to which alerts are posted.",
+};
+const ALERT_ALPHA: Setting = Setting {
+    key: "alert_alpha",
+    variable: "ARC_EVAL_ALERT_ALPHA",
+    default: "0.01",
+    what: "The chance that an agent whose reliability stays as it is ever raises an alert, at most.",
+};
+const ALERT_MIN_RUNS: Setting = Setting {
+    key: "alert_min_runs",
+    variable: "ARC_EVAL_ALERT_MIN_RUNS",
+    default: "50",
+    what: "Runs of known outcome before an agent can raise an alert: what it is compared with.",
+};
 const LOG: Setting = Setting {
     key: "log",
     variable: "ARC_EVAL_LOG",
@@ -117,11 +142,15 @@ pub(crate) const SETTINGS: &[&Setting] = &[
     &API_KEY,
     &QUIET_MS,
     &IDLE_MS,
+    &ALERT_WEBHOOK,
+    &ALERT_SLACK,
+    &ALERT_ALPHA,
+    &ALERT_MIN_RUNS,
     &LOG,
 ];
 
 /// The settings in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     home: Option<PathBuf>,
     pub(crate) store: String,
@@ -137,6 +166,9 @@ pub(crate) struct Config {
     pub(crate) api_key: Option<String>,
     pub(crate) quiet: Duration,
     pub(crate) idle: Duration,
+    pub(crate) alert_webhook: Option<String>,
+    pub(crate) alert_slack: Option<String>,
+    pub(crate) alarm: AlarmSettings,
     pub(crate) log: String,
 }
 
@@ -197,6 +229,9 @@ impl Config {
             endpoint: layers.text(&ENDPOINT).trim_end_matches('/').to_owned(),
             quiet: Duration::from_millis(layers.number(&QUIET_MS)?),
             idle: Duration::from_millis(layers.number(&IDLE_MS)?),
+            alert_webhook: layers.url(&ALERT_WEBHOOK)?,
+            alert_slack: layers.url(&ALERT_SLACK)?,
+            alarm: AlarmSettings { alpha: layers.chance(&ALERT_ALPHA)?, min_runs: layers.number(&ALERT_MIN_RUNS)? },
             log: layers.text(&LOG),
         })
     }
@@ -230,6 +265,26 @@ impl Layers<'_> {
         self.get(setting).map_or_else(|| setting.default.to_owned(), |(value, _)| value)
     }
 
+    /// Returns an address to post to, where one is set.
+    fn url(&self, setting: &Setting) -> Result<Option<String>, Failure> {
+        match self.get(setting) {
+            Some((url, place)) if !(url.starts_with("http://") || url.starts_with("https://")) => {
+                // The address may be a secret, so it is not shown.
+                Err(Failure::usage(format!("{} in {place} has to begin with http:// or https://", setting.key)))
+            }
+            found => Ok(found.map(|(url, _)| url)),
+        }
+    }
+
+    /// Returns a chance above 0 and below 1.
+    fn chance(&self, setting: &Setting) -> Result<f64, Failure> {
+        let chance: f64 = self.number(setting)?;
+        if chance > 0.0 && chance < 1.0 {
+            return Ok(chance);
+        }
+        Err(Failure::usage(format!("{} is {chance}, which is not between 0 and 1", setting.key)))
+    }
+
     fn number<T: std::str::FromStr>(&self, setting: &Setting) -> Result<T, Failure> {
         let (value, place) = self.get(setting).unwrap_or_else(|| (setting.default.to_owned(), "default".to_owned()));
         let bad = |_| Failure::usage(format!("{} is `{value}` in {place}: not a number in range", setting.key));
@@ -258,6 +313,7 @@ fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
             _ => return Err(format!("`{key}` has to be a text or a number")),
         };
         values.insert(key, value);

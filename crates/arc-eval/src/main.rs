@@ -12,6 +12,7 @@ mod env;
 mod failure;
 mod inputs;
 mod launch;
+mod notify;
 mod output;
 mod reference;
 

@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 
 use crate::{
     Problem, ServerConfig,
-    api::{agents, capture, events, findings, health, openapi as document, runs, runtime_analysis},
+    api::{agents, alerts, capture, costs, events, findings, health, openapi as document, runs, runtime_analysis},
     gateway::{self, Gateway},
     guard,
     otlp::{self, Admission, Intake},
@@ -71,7 +71,10 @@ impl FromRef<Shared> for Gateway {
         runs::show,
         findings::list,
         events::follow,
+        alerts::list,
         capture::show,
+        costs::show,
+        costs::savings,
         health::show,
         document::show,
         otlp::http::export,
@@ -145,7 +148,10 @@ fn all_routes(shared: Shared) -> Router {
         .route("/api/v1/runs/{trace_id}", get(runs::show))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/events", get(events::follow))
+        .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/capture", get(capture::show))
+        .route("/api/v1/costs", get(costs::show))
+        .route("/api/v1/agents/{name}/savings", get(costs::savings))
         .route("/api/v1/health", get(health::show))
         .route("/api/v1/openapi.json", get(document::show))
         .merge(otlp_http())

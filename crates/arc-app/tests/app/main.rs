@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, also in its helper functions")]
 
+mod alerts;
 mod import;
 mod live;
 mod settle;

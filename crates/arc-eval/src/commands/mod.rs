@@ -1,15 +1,18 @@
 //! The commands, one file each: read the settings, ask the application, hand the answer to `output`.
 
 mod accuracy;
+mod alerts;
 mod collect;
 mod compare;
 mod completions;
 mod connect;
+mod cost;
 mod debug;
 mod doctor;
 mod gate;
 mod import;
 mod live;
+mod prices;
 mod replay;
 mod run;
 mod select;
@@ -18,10 +21,15 @@ mod trace;
 
 use std::{process::ExitCode, sync::Arc};
 
+pub(crate) use self::{
+    cost::CostAnswer,
+    prices::{Difference, Price},
+};
+
 use arc_app::{App, AppError, Settings, SystemClock};
-use arc_catalog::Catalog;
+use arc_catalog::PriceOverride;
 use arc_store::StoreError;
-use arc_store_backends::Stores;
+use arc_store_backends::{Stores, without_password};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -41,8 +49,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => runtime()?.block_on(import::run(&config()?, &arguments)),
         Command::Debug(arguments) if arguments.live => live::report(&config()?, &arguments),
         Command::Debug(arguments) => runtime()?.block_on(debug::run(&config()?, &arguments)),
+        Command::Alerts(arguments) => return runtime()?.block_on(alerts::run(&config()?, &arguments)),
         Command::Compare(arguments) => runtime()?.block_on(compare::run(&config()?, &arguments)),
         Command::Gate(arguments) => return runtime()?.block_on(gate::run(&config()?, &arguments)),
+        Command::Cost(arguments) => runtime()?.block_on(cost::run(&config()?, &arguments)),
+        Command::Prices(arguments) => runtime()?.block_on(prices::run(&config()?, &arguments)),
         Command::Trace(arguments) => match arguments.run {
             Some(id) => runtime()?.block_on(trace::run(&config()?, &arguments, id)),
             None => live::runs(&config()?, &arguments),
@@ -82,7 +93,7 @@ fn start_logging(config: Config) -> Result<Config, Failure> {
 /// Opens a store and puts the application on top of it.
 async fn open(config: &Config, store: &str) -> Result<App, Failure> {
     let stores = arc_store_backends::open(store).await.map_err(|error| cannot_open(store, error))?;
-    Ok(app(config, stores))
+    app(config, stores)
 }
 
 /// Opens the store to read what is in it: one that was named and does not exist is a mistake, not made.
@@ -90,7 +101,7 @@ async fn open(config: &Config, store: &str) -> Result<App, Failure> {
 async fn open_to_read(config: &Config) -> Result<App, Failure> {
     let store = config.store.as_str();
     match arc_store_backends::open_existing(store).await {
-        Ok(stores) => Ok(app(config, stores)),
+        Ok(stores) => app(config, stores),
         Err(StoreError::Invalid(_)) if config.store_is_default && !config.store_exists() => open(config, MEMORY).await,
         Err(error) => Err(cannot_open(store, error)),
     }
@@ -115,10 +126,26 @@ const MEMORY: &str = "sqlite::memory:";
 
 fn cannot_open(store: &str, error: StoreError) -> Failure {
     let exit = if matches!(error, StoreError::Invalid(_)) { Exit::Usage } else { Exit::Internal };
-    Failure { exit, error: anyhow::Error::new(error).context(format!("cannot open the store {store}")) }
+    Failure { exit, error: anyhow::Error::new(error).context(format!("cannot open the store {}", without_password(store))) }
 }
 
-fn app(config: &Config, stores: Stores) -> App {
-    let settings = Settings { quiet: config.quiet, idle: config.idle, ..Settings::default() };
-    App::new(stores.traces, stores.registry, Arc::new(SystemClock), Catalog::builtin(), settings)
+fn app(config: &Config, stores: Stores) -> Result<App, Failure> {
+    let settings = Settings { quiet: config.quiet, idle: config.idle, alarm: config.alarm, ..Settings::default() };
+    let catalog = prices::catalog(own_prices(config)?);
+    Ok(App::new(stores.traces, stores.registry, Arc::new(SystemClock), catalog, settings))
+}
+
+/// Reads the prices that the user set, where there are any.
+fn own_prices(config: &Config) -> Result<Vec<PriceOverride>, Failure> {
+    let Ok(home) = config.home() else { return Ok(Vec::new()) };
+    let file = home.join(arc_catalog::price::FILE);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::usage(format!("cannot read {}: {error}", file.display()))),
+    };
+    PriceOverride::read(&text).map_err(|error| {
+        let why = anyhow::Error::new(error).context(format!("{} cannot be used", file.display()));
+        Failure { exit: Exit::Usage, error: why }
+    })
 }

@@ -15,6 +15,7 @@ use crate::{
     cli::Serve,
     config::{Config, OTLP_GRPC_PORT, OTLP_HTTP_PORT, Setting},
     failure::{Exit, Failure},
+    notify::Channels,
     output,
 };
 
@@ -31,9 +32,12 @@ pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failur
     let stop = stop_asked()?;
     let app = open(config, &config.store).await?;
     output::data(&format!("listening on http://{address}\n"))?;
-    output::talk(&format!("runs are stored in {}; stop with Ctrl-C", config.store));
+    output::talk(&format!("runs are stored in {}; stop with Ctrl-C", arc_store_backends::without_password(&config.store)));
     if let Some(ports) = otlp_ports(otlp_grpc.as_ref(), otlp_http.as_ref()) {
         output::talk(&format!("OpenTelemetry is taken in {ports}"));
+    }
+    if let Some(channels) = Channels::of(config) {
+        app.notify_with(channels);
     }
     // Without a data directory no agent on this machine has a place to write to either.
     if let Ok(dir) = config.spool() {

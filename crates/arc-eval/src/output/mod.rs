@@ -4,15 +4,18 @@
 //! `card` is the report, `collect` what was delivered elsewhere, `connect` a change of a source file, `import` what was taken in, `runs` one line per run, `run` a run as a tree,
 //! `number` how figures are written, `style` what the colours mean.
 
+pub(crate) mod alerts;
 pub(crate) mod card;
 pub(crate) mod collect;
 pub(crate) mod compare;
 pub(crate) mod connect;
+pub(crate) mod cost;
 pub(crate) mod doctor;
 pub(crate) mod gate;
 pub(crate) mod import;
 pub(crate) mod junit;
 pub(crate) mod number;
+pub(crate) mod prices;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -5,9 +5,11 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots with them")]
 
 mod accuracy;
+mod alerts;
 mod collect;
 mod compare;
 mod connect;
+mod cost;
 mod debug;
 mod doctor;
 mod fixture;
@@ -16,6 +18,7 @@ mod home;
 mod import;
 mod real_data;
 mod reference;
+mod replay;
 mod run;
 mod serve;
 mod spool;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use arc_app::{App, Change, ChangeSeq, Follow};
-use arc_model::{ProjectId, Run};
+use arc_model::{Alert, ProjectId, Run};
 use axum::{
     extract::State,
     http::HeaderMap,
@@ -14,6 +14,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::{self, error::RecvError};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -48,7 +49,17 @@ pub(crate) struct RunEvent {
     run: Run,
 }
 
-/// Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`.
+/// An alert that was raised: the `data` of an event named `alert`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AlertEvent {
+    /// The project.
+    project: ProjectId,
+    /// The alert.
+    alert: Alert,
+}
+
+/// Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; and every
+/// alert as it is raised: `event: alert`, `data: {project, alert}`.
 ///
 /// The stream begins with an event that has an `id` and no data, so that a browser that connects
 /// again misses nothing.
@@ -72,7 +83,12 @@ pub(crate) async fn follow(
     let follow = app.follow(after).await?;
     let ChangeSeq(start) = follow.position();
     let hello = Event::default().id(start.to_string()).retry(RETRY);
-    let events = stream::iter([Ok::<_, Infallible>(hello)]).chain(events(follow, project));
+    let alerts = alerts(app.follow_alerts(), project.clone());
+    // The feed of runs ends when the server stops, and the stream with it.
+    let runs = events(follow, project).map(Some).chain(stream::iter([None]));
+    let news = stream::select(runs, alerts.map(Some)).take_while(|one| std::future::ready(one.is_some()));
+    let news = news.filter_map(std::future::ready);
+    let events = stream::iter([Ok::<_, Infallible>(hello)]).chain(news);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(config.keep_alive)))
 }
 
@@ -89,6 +105,25 @@ fn events(follow: Follow, project: ProjectId) -> impl stream::Stream<Item = Resu
     });
     let changes = batches.flat_map(stream::iter);
     changes.filter_map(move |change| std::future::ready((change.project == project).then(|| event(change)).flatten()))
+}
+
+/// Alerts have no `id`: whoever connects again finds those it missed in `/api/v1/alerts`.
+fn alerts(
+    receiver: broadcast::Receiver<(ProjectId, Alert)>,
+    wanted: ProjectId,
+) -> impl stream::Stream<Item = Result<Event, Infallible>> {
+    stream::unfold((receiver, wanted), |(mut receiver, wanted)| async move {
+        loop {
+            match receiver.recv().await {
+                Ok((project, alert)) if project == wanted => {
+                    let Ok(data) = serde_json::to_string(&AlertEvent { project, alert }) else { continue };
+                    return Some((Ok(Event::default().event("alert").data(data)), (receiver, wanted)));
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
 }
 
 fn event(change: Change) -> Option<Result<Event, Infallible>> {

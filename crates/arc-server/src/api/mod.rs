@@ -1,7 +1,9 @@
 //! One file per resource. A handler extracts, calls the application once, and replies.
 
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod capture;
+pub(crate) mod costs;
 pub(crate) mod events;
 pub(crate) mod findings;
 pub(crate) mod health;

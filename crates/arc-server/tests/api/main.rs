@@ -7,6 +7,7 @@
 )]
 
 mod agents;
+mod alerts;
 mod capture;
 mod errors;
 mod events;

@@ -8,6 +8,7 @@
 //! and figures), [`read`] and [`listing`] (out again). How spans become bytes is in
 //! [`crate::segment`]. SQL of more than a line or two is in `sql/`.
 
+mod alerts;
 mod append;
 mod captures;
 mod costs;
@@ -31,7 +32,7 @@ use std::{
 };
 
 use arc_model::{
-    AgentFigures, AgentName, AgentSummary, Capture, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace,
+    AgentFigures, AgentName, AgentSummary, Alert, Capture, CostTally, Delivery, Finding, ProjectId, Run, Span, Timestamp, Trace,
     TraceId,
 };
 use arc_store::{
@@ -150,10 +151,14 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
 #[async_trait]
 impl TraceStore for SqliteStore {
     async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError> {
+        self.append_owned(project, spans.to_vec(), now).await
+    }
+
+    async fn append_owned(&self, project: &ProjectId, spans: Vec<Span>, now: Timestamp) -> Result<Appended, StoreError> {
         if spans.is_empty() {
             return Ok(Appended::default());
         }
-        let (project, spans) = (project.clone(), spans.to_vec());
+        let project = project.clone();
         let prepare = move |db: &Connection, with: &Reading| Batch::prepare(&project, &spans, now, &with.window, db);
         let batch = self.read("append spans", prepare).await?;
         if let Some(appended) = batch.is_done() {
@@ -188,6 +193,16 @@ impl TraceStore for SqliteStore {
         }
         let settled = settled.to_vec();
         self.writer.write(move |db| settle::settle(db, &settled, now)).await
+    }
+
+    async fn unsettle(&self, project: &ProjectId) -> Result<u64, StoreError> {
+        let project = project.clone();
+        let unsettle = move |db: &Connection| {
+            let update = "UPDATE traces SET settled = 0 WHERE project = ?1 AND settled > 0";
+            let changed = db.execute(update, [project.as_str()]).map_err(while_trying("unsettle traces"))?;
+            Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+        };
+        self.writer.write(unsettle).await
     }
 
     async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<Run>, StoreError> {
@@ -283,5 +298,30 @@ impl Registry for SqliteStore {
     async fn fold_captures(&self, project: &ProjectId, keep: u32) -> Result<(), StoreError> {
         let project = project.clone();
         self.writer.write(move |db| captures::fold(db, &project, keep)).await
+    }
+
+    async fn add_alert(&self, project: &ProjectId, alert: &Alert) -> Result<bool, StoreError> {
+        let (project, alert) = (project.clone(), alert.clone());
+        self.writer.write(move |db| alerts::add(db, &project, &alert)).await
+    }
+
+    async fn put_deliveries(&self, project: &ProjectId, id: &str, attempts: &[Delivery]) -> Result<(), StoreError> {
+        let (project, id, attempts) = (project.clone(), id.to_owned(), attempts.to_vec());
+        self.writer.write(move |db| alerts::put_deliveries(db, &project, &id, &attempts)).await
+    }
+
+    async fn alerts(&self, project: &ProjectId, limit: u32) -> Result<Vec<Alert>, StoreError> {
+        let project = project.clone();
+        self.read("list alerts", move |db, _| alerts::list(db, &project, limit)).await
+    }
+
+    async fn put_note(&self, project: &ProjectId, name: &str, text: &str) -> Result<(), StoreError> {
+        let (project, name, text) = (project.clone(), name.to_owned(), text.to_owned());
+        self.writer.write(move |db| alerts::put_note(db, &project, &name, &text)).await
+    }
+
+    async fn note(&self, project: &ProjectId, name: &str) -> Result<Option<String>, StoreError> {
+        let (project, name) = (project.clone(), name.to_owned());
+        self.read("read a note", move |db, _| alerts::note(db, &project, &name)).await
     }
 }

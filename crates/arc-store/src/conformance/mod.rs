@@ -8,6 +8,7 @@
 //! What a backend cannot do is listed in its `tests/exceptions/`, each case with a reason. The
 //! data comes from [`Generator`], which is random with a fixed seed: every run sees the same.
 
+pub mod alerts;
 pub mod append;
 pub mod captures;
 pub mod changes;
@@ -102,6 +103,10 @@ macro_rules! for_each_case {
             projects::projects_are_isolated_in_every_method,
             projects::a_project_is_made_once,
             projects::projects_are_listed_by_id,
+            alerts::an_alert_is_stored_once,
+            alerts::alerts_are_listed_by_time_and_project,
+            alerts::deliveries_are_replaced,
+            alerts::a_note_is_replaced,
             captures::what_became_of_a_source_is_replaced,
             captures::what_became_of_a_source_adds_up,
             captures::sources_are_listed_by_their_latest_news,
@@ -120,6 +125,7 @@ macro_rules! for_each_case {
             unsettled::a_running_trace_is_due_once_its_first_write_is_past,
             unsettled::a_running_trace_is_due_at_most_so_often,
             unsettled::a_running_run_leaves_its_trace_unsettled,
+            unsettled::a_trace_that_is_unsettled_waits_again_and_its_run_stays,
             settle::a_settled_run_comes_back_exactly,
             settle::settling_again_replaces_the_run_and_its_findings,
             settle::a_run_without_stored_spans_can_be_settled,

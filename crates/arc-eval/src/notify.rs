@@ -1,0 +1,82 @@
+//! Sends alerts to where people look: a webhook that takes our JSON, and one that takes Slack's.
+//!
+//! A new channel is a setting in `config` and an entry of [`Channels::of`].
+
+use std::{sync::Arc, time::Duration};
+
+use arc_app::{Notifier, SystemClock};
+use arc_model::{Alert, Clock, Delivery, ProjectId};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// Longest time that an attempt takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How an alert is written for a channel.
+type Body = fn(&ProjectId, &Alert) -> Value;
+
+/// A place to post alerts to.
+#[derive(Clone)]
+struct Channel {
+    name: &'static str,
+    url: String,
+    body: Body,
+}
+
+/// Every place that is set.
+pub(crate) struct Channels {
+    channels: Vec<Channel>,
+    http: ureq::Agent,
+}
+
+impl Channels {
+    /// Returns the channels that the settings name; `None` when they name none.
+    pub(crate) fn of(config: &Config) -> Option<Arc<dyn Notifier>> {
+        let set: [(&str, &Option<String>, Body); 2] =
+            [("webhook", &config.alert_webhook, plain), ("slack", &config.alert_slack, slack)];
+        let channel =
+            |(name, url, body): (&'static str, &Option<String>, Body)| Some(Channel { name, url: url.clone()?, body });
+        let channels: Vec<Channel> = set.into_iter().filter_map(channel).collect();
+        if channels.is_empty() {
+            return None;
+        }
+        let http = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
+        Some(Arc::new(Self { channels, http }))
+    }
+}
+
+#[async_trait]
+impl Notifier for Channels {
+    async fn send(&self, project: &ProjectId, alert: &Alert) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        for channel in self.channels.clone() {
+            let (body, http, name) = ((channel.body)(project, alert), self.http.clone(), channel.name);
+            let sent = tokio::task::spawn_blocking(move || post(&http, &channel.url, &body)).await;
+            let error = sent.unwrap_or_else(|_| Err("the attempt broke off".to_owned())).err();
+            deliveries.push(Delivery { channel: name.to_owned(), at: SystemClock.now(), error });
+        }
+        deliveries
+    }
+}
+
+/// Posts once; the error never shows the address, which is a secret of its owner.
+fn post(http: &ureq::Agent, url: &str, body: &Value) -> Result<(), String> {
+    match http.post(url).send_json(body) {
+        Ok(_) => Ok(()),
+        Err(ureq::Error::StatusCode(status)) => Err(format!("the server answered {status}")),
+        Err(error) => Err(error.to_string().replace(url, "the address")),
+    }
+}
+
+fn plain(project: &ProjectId, alert: &Alert) -> Value {
+    json!({"project": project, "alert": alert})
+}
+
+/// Slack reads `&`, `<` and `>` as its own marks; names of agents are text from outside.
+fn slack(project: &ProjectId, alert: &Alert) -> Value {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let text = format!("*{}* (project {project})\n{}", escaped(&alert.title), escaped(&alert.text));
+    json!({"text": text})
+}
