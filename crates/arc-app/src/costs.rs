@@ -27,6 +27,16 @@ impl App {
         Ok(cost_report(about, lines, usize::try_from(query.limit).unwrap_or(usize::MAX), &outcomes))
     }
 
+    /// Analyses every stored run of a project anew, by the prices in force now, and returns how many.
+    ///
+    /// A run follows from its spans and the prices alone, so with the former prices the former runs come back. Runs
+    /// whose spans are not stored stay as they are.
+    pub async fn recompute(&self, project: &ProjectId) -> Result<u64, AppError> {
+        self.inner.traces.unsettle(project).await?;
+        let settled = self.settle_all(project).await?;
+        Ok(u64::try_from(settled).unwrap_or(u64::MAX))
+    }
+
     /// Returns what could be saved, computed from the latest settled runs of an agent; runs before `since` aside.
     pub async fn savings(
         &self,
@@ -43,7 +53,7 @@ impl App {
         ended.reverse();
         let (catalog, mut seen) = (self.inner.catalog, Observed::default());
         for id in ended {
-            let Some(trace) = traces.trace(project, id).await? else { continue };
+            let Some(trace) = self.whole_trace(project, id).await? else { continue };
             let add = move || {
                 seen.add(&trace, catalog.prices());
                 seen

@@ -27,6 +27,11 @@ pub trait TraceStore: Send + Sync {
     ///   within the bounds the backend documents.
     async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError>;
 
+    /// Like [`Self::append`], for a caller that needs the spans no more: a backend MAY save a copy.
+    async fn append_owned(&self, project: &ProjectId, spans: Vec<Span>, now: Timestamp) -> Result<Appended, StoreError> {
+        self.append(project, &spans, now).await
+    }
+
     /// Returns a whole trace, bodies included; `None` when no span of it is stored.
     ///
     /// MUST return every span exactly as it was appended, as far as its JSON form tells values apart.
@@ -65,6 +70,13 @@ pub trait TraceStore: Send + Sync {
     ///   whose spans are not stored.
     /// - Each settled run gets a new [`ChangeSeq`], greater than all before.
     async fn settle(&self, settled: &[Settled], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Makes every settled trace of a project wait to be analysed again, and returns how many. Runs and figures stay
+    /// what they are until then. A store that cannot do it refuses.
+    async fn unsettle(&self, project: &ProjectId) -> Result<u64, StoreError> {
+        let _ = project;
+        Err(StoreError::Unsupported("analysing stored traces again"))
+    }
 
     /// Returns a settled run; `None` when it is not settled or not known.
     async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<Run>, StoreError>;

@@ -3,7 +3,7 @@
 use arc_app::App;
 use arc_model::AgentName;
 
-use super::{MEMORY, import, open, open_to_read, settle_if_possible};
+use super::{MEMORY, cost::savings_of, import, open, open_to_read, settle_if_possible};
 use crate::{
     cli::Debug,
     config::Config,
@@ -36,9 +36,10 @@ pub(super) async fn run(config: &Config, arguments: &Debug) -> Result<(), Failur
 
 async fn overview(app: &App, config: &Config, asked: Option<&AgentName>) -> Result<Overview, Failure> {
     let agents = app.agents(&config.project).await?;
-    let Some(name) = choose(&agents, asked)? else { return Ok(Overview { agents, report: None }) };
+    let Some(name) = choose(&agents, asked)? else { return Ok(Overview { agents, report: None, savings: None }) };
     let report = app.report(&config.project, &name).await?;
-    Ok(Overview { agents, report })
+    let savings = savings_of(app, config, Some(&name)).await?;
+    Ok(Overview { agents, report, savings })
 }
 
 /// Returns the agent to report on: the one asked for, else the most recently active one.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use arc_analysis::{
     Report,
+    cost::savings::Savings,
     reliability::{Direction, PassAtK, Reliability, TrendTest},
 };
 use arc_model::AgentSummary;
@@ -22,6 +23,9 @@ pub(crate) struct Overview {
     /// The report on the agent asked for, or on the first one.
     #[serde(flatten)]
     pub(crate) report: Option<Report>,
+    /// What could be saved on the agent's latest runs; `None` where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) savings: Option<Savings>,
 }
 
 /// Returns the card; `stored` says whether the runs shown can be looked at one by one.
@@ -29,6 +33,9 @@ pub(crate) fn card(overview: &Overview, stored: bool) -> String {
     let Some(report) = &overview.report else { return String::new() };
     let mut text = format!("━━━ {} Performance ━━━\n", style::heading(&plain_line(report.agent.name.as_str(), 60)));
     let _ = write_card(&mut text, report);
+    if let Some(savings) = overview.savings.as_ref().filter(|savings| !savings.savings.is_empty()) {
+        let _ = write!(text, "\n{}\n{}", style::heading("Could be saved"), super::cost::section(savings));
+    }
     let others = overview.agents.iter().map(|agent| plain_line(agent.name.as_str(), 40));
     let others: Vec<String> = others.filter(|name| *name != plain_line(report.agent.name.as_str(), 40)).collect();
     if !others.is_empty() {

@@ -4,9 +4,9 @@ use arc_model::{ProjectId, Span};
 
 use super::{
     Backend, Subject,
-    make::{FOREVER, NEVER, at, run, settled, span, span_id, trace_id},
+    make::{FOREVER, NEVER, at, project, run, settled, span, span_id, trace_id},
 };
-use crate::{Settled, Unsettled};
+use crate::{Settled, StoreError, Unsettled};
 
 fn settled_at(unsettled: &Unsettled) -> Settled {
     let mut settled = settled(run(1, "a", at(1)), Vec::new());
@@ -248,4 +248,21 @@ pub async fn a_running_run_leaves_its_trace_unsettled(backend: &Backend) {
     assert_eq!(store.due(at(21), at(10)).await, [2, 1].map(trace_id));
     settle_all(&store).await;
     assert!(store.waiting().await.is_empty());
+}
+
+/// Makes every settled trace of a project wait again; runs stay what they are until then.
+pub async fn a_trace_that_is_unsettled_waits_again_and_its_run_stays(backend: &Backend) {
+    let store = backend.open().await;
+    store.append(&[span(1, 1), span(2, 1)], at(10)).await;
+    settle_all(&store).await;
+    match store.traces.unsettle(&ProjectId::new("theirs")).await {
+        Err(StoreError::Unsupported(_)) => return,
+        theirs => assert_eq!(theirs.unwrap(), 0),
+    }
+    assert_eq!(store.waiting().await, []);
+    assert_eq!(store.traces.unsettle(&project()).await.unwrap(), 2);
+    assert_eq!(store.waiting().await.len(), 2);
+    assert!(store.run(trace_id(1)).await.is_some());
+    settle_all(&store).await;
+    assert_eq!(store.waiting().await, []);
 }
