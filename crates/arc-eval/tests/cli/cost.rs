@@ -1,0 +1,115 @@
+//! `arc-eval cost` and `arc-eval prices`.
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::{
+    Home,
+    fixture::{SIX_RUNS, otlp},
+};
+
+const PRICES: &str = "[[price]]\nmodel = \"gpt-4o\"\ninput = 2\noutput = 8.5\n";
+
+/// A run that sends the same 3,000 tokens with 21 calls, a question each, ten seconds after one another.
+fn resending() -> String {
+    let text = |tokens: usize, number: usize| format!("{number:04}{}", "abc ".repeat(tokens - 1));
+    let second = |seconds: usize| (1_760_000_000_000_000_000_u64 + seconds as u64 * 1_000_000_000).to_string();
+    let message = |role: &str, text: &str| json!({"role": role, "parts": [{"type": "text", "content": text}]});
+    let attribute = |(key, value): (&str, Value)| match value {
+        Value::Number(number) => json!({"key": key, "value": {"intValue": number.to_string()}}),
+        other => json!({"key": key, "value": {"stringValue": other.as_str().unwrap()}}),
+    };
+    let span = |id: usize, parent: &str, name: &str, (start, end): (usize, usize), attributes: Vec<(&str, Value)>| {
+        json!({
+            "traceId": "ab".repeat(16), "spanId": format!("{id:016x}"), "parentSpanId": parent, "name": name,
+            "startTimeUnixNano": second(start), "endTimeUnixNano": second(end),
+            "attributes": attributes.into_iter().map(attribute).collect::<Vec<_>>(),
+        })
+    };
+    let root = vec![("gen_ai.operation.name", json!("invoke_agent")), ("gen_ai.agent.name", json!("waste"))];
+    let mut spans = vec![span(1, "", "waste", (0, 300), root)];
+    for call in 0..21 {
+        let messages = json!([message("system", &text(3_000, 0)), message("user", &text(10, call + 1))]);
+        let attributes = vec![
+            ("gen_ai.operation.name", json!("chat")),
+            ("gen_ai.provider.name", json!("openai")),
+            ("gen_ai.request.model", json!("gpt-4o")),
+            ("gen_ai.input.messages", json!(messages.to_string())),
+            ("gen_ai.usage.input_tokens", json!(3_010)),
+            ("gen_ai.usage.output_tokens", json!(20)),
+            ("gen_ai.usage.cache_read.input_tokens", json!(0)),
+        ];
+        spans.push(span(call + 2, "0000000000000001", "chat gpt-4o", (call * 10, call * 10 + 1), attributes));
+    }
+    json!({"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {}, "spans": spans}]}]}).to_string()
+}
+
+#[test]
+fn cost_divides_by_model_and_says_what_a_success_costs() {
+    let home = Home::new("cost-text");
+    home.write("runs.json", otlp(&SIX_RUNS));
+    home.run(&["import", "runs.json"]).ok();
+    expect![[r#""#]].assert_eq(&home.run(&["cost", "--no-savings"]).all());
+    let answer = home.run(&["cost", "--by", "outcome", "--json"]).json();
+    // 1,000 tokens at $2.50 and 100 at $10 per million; half of the runs succeed.
+    assert_eq!(answer["total"]["cost"], 6 * 3_500_000);
+    assert_eq!(
+        (&answer["figures"]["per_run"], &answer["figures"]["per_success"]),
+        (&json!(3_500_000), &json!(7_000_000))
+    );
+    assert_eq!(answer["lines"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["savings_of"], "shop");
+    let csv = home.run(&["cost", "--by", "tool", "--csv"]).ok();
+    assert!(csv.starts_with("tool,agent,runs,succeeded,failed,priced_runs,calls,"), "{csv}");
+    assert_eq!(csv.lines().count(), 3);
+}
+
+#[test]
+fn a_prefix_that_was_resent_is_found_end_to_end_with_its_amount() {
+    let home = Home::new("cost-savings");
+    home.write("runs.json", resending());
+    home.run(&["import", "runs.json"]).ok();
+    let answer = home.run(&["cost", "--json"]).json();
+    let saving = &answer["savings"]["savings"][0];
+    assert_eq!(saving["kind"], "prompt-caching");
+    // Twenty times 2,944 tokens (steps of 128) at $1.25 instead of $2.50 per million.
+    assert_eq!((&saving["calls"], &saving["tokens"]), (&json!(20), &json!(58_880)));
+    assert_eq!(saving["amount"], 73_600_000);
+    assert_eq!(saving["evidence"][0]["trace_id"], "ab".repeat(16));
+    let shown = home.run(&["debug"]).ok();
+    assert!(shown.contains("$0.0736: 20 calls sent 58880 tokens again"), "{shown}");
+}
+
+#[test]
+fn prices_of_ones_own_outrank_the_table_and_can_be_taken_back() {
+    let home = Home::new("cost-prices");
+    home.write("runs.json", otlp(&SIX_RUNS));
+    home.run(&["import", "runs.json"]).ok();
+    let total = |home: &Home| home.run(&["cost", "--json", "--no-savings"]).json()["total"]["cost"].clone();
+    let before = home.run(&["cost", "--json", "--no-savings"]).json();
+    home.write("../prices.toml", PRICES);
+    assert_eq!(total(&home), 6 * 3_500_000, "what is stored stays until it is asked for");
+    home.run(&["prices", "recompute"]).ok();
+    assert_eq!(total(&home), 6 * (1_000 * 2_000 + 100 * 8_500));
+    expect![[r#""#]].assert_eq(&home.run(&["prices", "diff"]).all());
+    home.write("../prices.toml", "");
+    home.run(&["prices", "recompute"]).ok();
+    assert_eq!(home.run(&["cost", "--json", "--no-savings"]).json(), before);
+    home.write("../prices.toml", "[[price]]\nmodel = \"m\"\ninput = -1\noutput = 1");
+    assert_eq!(home.run(&["cost"]).code, Some(2));
+}
+
+#[test]
+fn the_prices_of_a_model_are_shown() {
+    let home = Home::new("cost-show");
+    expect![[r#""#]].assert_eq(&home.run(&["prices", "show", "gpt-4o", "--at", "2025-06-01"]).all());
+    expect![[r#""#]].assert_eq(&home.run(&["prices", "show", "my-finetune"]).all());
+}
+
+#[test]
+fn a_division_over_all_time_cannot_begin_somewhere() {
+    let home = Home::new("cost-since");
+    home.write("runs.json", otlp(&SIX_RUNS));
+    home.run(&["import", "runs.json"]).ok();
+    expect![[r#""#]].assert_eq(&home.run(&["cost", "--by", "session", "--since", "7d"]).all());
+}
