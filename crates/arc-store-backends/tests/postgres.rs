@@ -4,55 +4,75 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it skips, also in its helper functions"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it skips; the child of one tells by printing"
 )]
 
 mod exceptions;
 mod postgres_server;
 
 use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader},
     panic::{AssertUnwindSafe, catch_unwind},
+    process::{Command, Stdio},
     sync::{
-        Arc,
+        Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
-use arc_store::conformance::{Backend, CASES, EVERY_CASE, Subject};
-use postgres_server::Server;
+use arc_model::{Message, ProjectId, Role, Span, SpanId, SpanKind, Timestamp, TraceId};
+use arc_store::{
+    ChangeSeq, Settled, StoreError, TraceStore,
+    conformance::{Backend, CASES, Case, EVERY_CASE, Generator, Subject},
+};
+use arc_store_backends::{open, open_existing, postgres::PostgresStore};
+use postgres_server::{PASSWORD, Server};
 use tokio::runtime::Runtime;
 
-/// Opens an empty store, each time another one.
-async fn open(url: impl Fn(&str) -> String, number: &AtomicU32) -> Subject {
-    let schema = format!("case_{}", number.fetch_add(1, Ordering::Relaxed));
-    let stores = arc_store_backends::open(&url(&schema)).await.unwrap();
-    Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
-}
+/// Threads that run cases.
+const AT_ONCE: usize = 4;
 
-// All cases in one test, which starts one server.
+// All cases in one test, which starts one server; a failure names the cases.
 #[test]
 fn postgresql_keeps_the_contract() {
     let Some(server) = Server::start() else { return };
-    let server = Arc::new(server);
-    let number = Arc::new(AtomicU32::new(0));
-    let mut failed = Vec::new();
-    for (name, case) in EVERY_CASE {
-        if exceptions::POSTGRES.iter().any(|exception| exception.case == *name) {
-            continue;
+    let cases =
+        EVERY_CASE.iter().filter(|(name, _)| exceptions::POSTGRES.iter().all(|exception| exception.case != *name));
+    let cases: Mutex<VecDeque<&(&str, Case)>> = Mutex::new(cases.collect());
+    let failed = Mutex::new(Vec::new());
+    let number = AtomicU32::new(0);
+    // The folder's name is all an address needs, and outlives the backend.
+    let address = |schema: &str| server.url(schema);
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                let runtime = Runtime::new().unwrap();
+                loop {
+                    let Some((name, case)) = cases.lock().unwrap().pop_front() else { return };
+                    let schemas = (0..200).map(|_| format!("case_{}", number.fetch_add(1, Ordering::Relaxed)));
+                    let urls: Mutex<Vec<String>> = Mutex::new(schemas.map(|schema| address(&schema)).collect());
+                    let backend = Backend::new(move || {
+                        let url = urls.lock().unwrap().pop().unwrap();
+                        async move { empty_store(&url).await }
+                    });
+                    if catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(&backend)))).is_err() {
+                        failed.lock().unwrap().push(*name);
+                    }
+                }
+            });
         }
-        let runtime = Runtime::new().unwrap();
-        let (server, number) = (Arc::clone(&server), Arc::clone(&number));
-        let backend = Backend::new(move || {
-            let (server, number) = (Arc::clone(&server), Arc::clone(&number));
-            async move { open(|schema| server.url(schema), &number).await }
-        });
-        let start = std::time::Instant::now();
-        if catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(&backend)))).is_err() {
-            failed.push(*name);
-        }
-        eprintln!("{name}: {:?}", start.elapsed());
-    }
+    });
+    let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{} of {} cases failed: {}", failed.len(), CASES.len(), failed.join(", "));
+}
+
+async fn empty_store(url: &str) -> Subject {
+    let stores = open(url).await.unwrap();
+    Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
 }
 
 #[test]
@@ -61,4 +81,213 @@ fn every_exception_names_a_case_and_a_reason() {
         assert!(CASES.contains(&exception.case), "no case {}", exception.case);
         assert!(!exception.reason.is_empty(), "no reason for {}", exception.case);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_a_store_from_opening_is_said_without_the_password() {
+    let Some(server) = Server::start() else { return };
+    let cases = [
+        (server.address("arc", "wrong secret", "postgres", "a"), "does not accept the password of user `arc`"),
+        (server.address("arc", PASSWORD, "nowhere", "a"), "has no database `nowhere`; make it with: CREATE DATABASE"),
+        (format!("postgres://arc:{}@127.0.0.1:1/db", "secret"), "no answer from 127.0.0.1:1: "),
+        (server.url("a;b"), "the schema in a PostgreSQL address"),
+        (server.url("pg_catalog"), "is not of arc-eval and was left as it is"),
+    ];
+    for (url, said) in cases {
+        let error = open(&url).await.err().unwrap();
+        let whole = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
+        assert!(whole.contains(said), "{whole}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+    let missing = open_existing(&server.url("not_made")).await.err().unwrap();
+    assert!(matches!(&missing, StoreError::Invalid(why) if why.contains("has no store in its schema `not_made`")));
+    open(&server.url("not_made")).await.unwrap();
+    open_existing(&server.url("not_made")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_that_open_a_new_store_at_once_make_it_once() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let opens: Vec<_> = (0..8)
+        .map(|_| {
+            let url = url.clone();
+            tokio::task::spawn_blocking(move || Runtime::new().unwrap().block_on(async { open(&url).await.map(drop) }))
+        })
+        .collect();
+    for opened in opens {
+        opened.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_several_programs_become_visible_in_order() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let reader = PostgresStore::open(&url).await.unwrap();
+    let writers: Vec<_> = (0..4_u64)
+        .map(|writer| {
+            let url = url.clone();
+            tokio::task::spawn_blocking(move || {
+                Runtime::new().unwrap().block_on(async {
+                    let store = PostgresStore::open(&url).await.unwrap();
+                    for round in 0..40 {
+                        let mut random = Generator::new(writer);
+                        let runs: Vec<Settled> =
+                            (0..3).map(|run| settled(&mut random, writer * 1000 + round * 3 + run)).collect();
+                        store.settle(&runs, Timestamp::from_nanos(1)).await.unwrap();
+                    }
+                });
+            })
+        })
+        .collect();
+    let mut seen = ChangeSeq(0);
+    let mut count = 0;
+    while count < 4 * 40 * 3 {
+        let last = reader.last_change().await.unwrap();
+        // Nothing up to the last number is missing, and nothing with a lower one comes later.
+        let changes = reader.changes(seen, 1000).await.unwrap();
+        for change in &changes {
+            assert_eq!(change.seq.0, seen.0 + 1);
+            seen = change.seq;
+        }
+        assert!(seen >= last);
+        count += changes.len();
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+/// Names the store to a process that is to be killed.
+const CHILD: &str = "ARC_EVAL_TEST_POSTGRES_CHILD";
+
+const BATCH: usize = 20;
+
+#[test]
+fn what_a_killed_program_was_told_is_stored_is_stored() {
+    if let Ok(url) = std::env::var_os(CHILD).ok_or(()).and_then(|url| url.into_string().map_err(drop)) {
+        write_until_killed(&url);
+    }
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let runtime = Runtime::new().unwrap();
+    let ours = runtime.block_on(PostgresStore::open(&url)).unwrap();
+    for round in 0..3_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "what_a_killed_program_was_told_is_stored_is_stored", "--nocapture"])
+            .env(CHILD, &url)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stored: Vec<u64> = Vec::new();
+        for written in 0..(20 + round * 7) {
+            // This program writes to the same store meanwhile.
+            runtime.block_on(append(&ours, 1_000_000 + round * 1000 + written));
+            stored.extend(lines.next().and_then(|line| acknowledged(&line.unwrap())));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        stored.extend(lines.filter_map(|line| acknowledged(&line.unwrap())));
+        assert!(stored.len() > 5, "the child wrote too little: {stored:?}");
+        for number in stored.into_iter().chain((0..20).map(|written| 1_000_000 + round * 1000 + written)) {
+            let found = runtime.block_on(ours.trace(&ProjectId::default(), trace_id(number))).unwrap();
+            assert_eq!(found.map(|trace| trace.spans().len()), Some(BATCH), "trace {number}");
+        }
+    }
+}
+
+/// Returns the trace a line of the child speaks of; what it was about to say when it died may be cut short.
+fn acknowledged(line: &str) -> Option<u64> {
+    line.rsplit_once("stored ")?.1.strip_suffix('.')?.parse().ok()
+}
+
+fn write_until_killed(url: &str) -> ! {
+    let runtime = Runtime::new().unwrap();
+    let store = runtime.block_on(PostgresStore::open(url)).unwrap();
+    let first = u64::from(std::process::id()) * 1_000_000_000;
+    for number in first.. {
+        runtime.block_on(append(&store, number));
+        println!("stored {number}.");
+    }
+    unreachable!("the parent kills this process")
+}
+
+async fn append(store: &PostgresStore, trace: u64) {
+    let spans: Vec<Span> = (0..BATCH)
+        .map(|number| {
+            let id = SpanId::derive(&[&number.to_le_bytes()]);
+            let mut span = Span::new(trace_id(trace), id, SpanKind::Llm, "call");
+            span.messages_in = vec![Message::text(Role::User, format!("{trace} {number} ").repeat(40))];
+            span
+        })
+        .collect();
+    store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_is_given_to_one_program_until_its_lease_expires() {
+    let Some(server) = Server::start() else { return };
+    let (url, lease) = (server.url("arc_eval"), Duration::from_secs(2));
+    let [first, second] = [
+        PostgresStore::open_with_lease(&url, lease).await.unwrap(),
+        PostgresStore::open_with_lease(&url, lease).await.unwrap(),
+    ];
+    for trace in 0..10 {
+        append(&first, trace).await;
+    }
+    let due = async |store: &PostgresStore, limit| {
+        let end = Timestamp::from_nanos(i64::MAX);
+        let due = store.unsettled(end, end, end, limit).await.unwrap();
+        due.into_iter().map(|unsettled| unsettled.trace_id).collect::<Vec<_>>()
+    };
+    let given = due(&first, 6).await;
+    let rest = due(&second, 100).await;
+    assert_eq!((given.len(), rest.len()), (6, 4));
+    assert!(given.iter().all(|trace| !rest.contains(trace)));
+    // Who has a lease is given the trace again.
+    assert_eq!(due(&first, 100).await, given);
+    tokio::time::sleep(lease + Duration::from_millis(200)).await;
+    assert_eq!(due(&second, 100).await.len(), 10);
+    assert!(due(&first, 100).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_too_long_for_an_index_come_back_exactly() {
+    let Some(server) = Server::start() else { return };
+    let store = PostgresStore::open(&server.url("arc_eval")).await.unwrap();
+    let long = |letter: char| {
+        let mut noise = Generator::new(u64::from(letter));
+        (0..3000).map(|_| char::from_u32(0x4e00 + noise.small_below(20_000)).unwrap()).collect::<String>()
+    };
+    let project = ProjectId::new(long('p'));
+    let mut item = settled(&mut Generator::new(1), 1);
+    item.project = project.clone();
+    item.run.agent.name = long('a').as_str().into();
+    item.run.task = Some(long('t').as_str().into());
+    let mut span = Span::new(item.run.trace_id, SpanId::derive(&[b"1"]), SpanKind::Step, "step");
+    span.end = Some(Timestamp::from_nanos(1));
+    store.append(&project, &[span], Timestamp::from_nanos(1)).await.unwrap();
+    let end = Timestamp::from_nanos(i64::MAX);
+    assert_eq!(store.unsettled(end, end, end, 9).await.unwrap()[0].project, project);
+    // Twice, so that the second takes away what the first added.
+    for _ in 0..2 {
+        store.settle(std::slice::from_ref(&item), Timestamp::from_nanos(1)).await.unwrap();
+    }
+    assert_eq!(store.changes(ChangeSeq(0), 9).await.unwrap()[0].project, project);
+    assert_eq!(store.agents(&project).await.unwrap()[0].name, item.run.agent.name);
+    let figures = store.figures(&project, &item.run.agent.name).await.unwrap();
+    assert_eq!(figures, arc_store::recount([(&item.run, item.findings.as_slice())]));
+}
+
+fn settled(random: &mut Generator, trace: u64) -> Settled {
+    let (mut run, findings) = random.run(trace_id(trace));
+    run.is_running = false;
+    let costs = arc_model::RunCosts::default();
+    Settled { project: ProjectId::default(), mark: arc_store::WriteMark(0), run, findings, costs }
+}
+
+fn trace_id(number: u64) -> TraceId {
+    TraceId::derive(&[&number.to_le_bytes()])
 }

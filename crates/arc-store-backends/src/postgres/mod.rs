@@ -11,6 +11,7 @@
 //!
 //! No lock is waited for in two orders: the counter of changes, then long names, then traces by project and id.
 
+mod alerts;
 mod append;
 mod captures;
 mod copy;
@@ -30,7 +31,8 @@ mod writer;
 use std::{sync::Arc, time::Duration};
 
 use arc_model::{
-    AgentFigures, AgentName, AgentSummary, Capture, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
+    AgentFigures, AgentName, AgentSummary, Alert, Capture, CostTally, Delivery, Finding, ProjectId, Run, Span,
+    Timestamp, Trace, TraceId,
 };
 use arc_store::{
     Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError,
@@ -161,6 +163,20 @@ impl TraceStore for PostgresStore {
         tx.commit().await.map_err(failed)
     }
 
+    async fn unsettle(&self, project: &ProjectId) -> Result<u64, StoreError> {
+        let failed = while_trying("unsettle traces");
+        let mut db = self.connect().await?;
+        let tx = db.transaction().await.map_err(&failed)?;
+        // In the order in which everybody locks them.
+        let lock = "SELECT FROM traces WHERE project = $1 AND settled > 0 ORDER BY project, trace_id FOR UPDATE";
+        let update = "UPDATE traces SET settled = 0 WHERE project = $1 AND settled > 0";
+        let key = names::key(project.as_str());
+        tx.execute(lock, &[&key]).await.map_err(&failed)?;
+        let changed = tx.execute(update, &[&key]).await.map_err(&failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(changed)
+    }
+
     async fn run(&self, project: &ProjectId, id: TraceId) -> Result<Option<Run>, StoreError> {
         read::run(&self.connect().await?, project, id).await
     }
@@ -260,5 +276,30 @@ impl Registry for PostgresStore {
         let tx = db.transaction().await.map_err(&failed)?;
         captures::fold(&tx, project, keep).await?;
         tx.commit().await.map_err(failed)
+    }
+
+    async fn add_alert(&self, project: &ProjectId, alert: &Alert) -> Result<bool, StoreError> {
+        let failed = while_trying("write an alert");
+        let mut db = self.connect().await?;
+        let tx = db.transaction().await.map_err(&failed)?;
+        let is_new = alerts::add(&tx, project, alert).await?;
+        tx.commit().await.map_err(failed)?;
+        Ok(is_new)
+    }
+
+    async fn put_deliveries(&self, project: &ProjectId, id: &str, attempts: &[Delivery]) -> Result<(), StoreError> {
+        alerts::put_deliveries(&self.connect().await?, project, id, attempts).await
+    }
+
+    async fn alerts(&self, project: &ProjectId, limit: u32) -> Result<Vec<Alert>, StoreError> {
+        alerts::list(&self.connect().await?, project, limit).await
+    }
+
+    async fn put_note(&self, project: &ProjectId, name: &str, text: &str) -> Result<(), StoreError> {
+        alerts::put_note(&self.connect().await?, project, name, text).await
+    }
+
+    async fn note(&self, project: &ProjectId, name: &str) -> Result<Option<String>, StoreError> {
+        alerts::note(&self.connect().await?, project, name).await
     }
 }

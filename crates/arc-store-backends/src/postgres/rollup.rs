@@ -101,6 +101,7 @@ impl Changes {
 
     /// Writes the changes; rows that count nothing any more go.
     pub(super) async fn write(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        names::keep(tx, self.unpriced.keys().map(|(_, why)| why.as_str())).await?;
         self.try_write(tx).await.map_err(while_trying(ATTEMPTED))
     }
 
