@@ -343,7 +343,7 @@ pub(crate) struct Replay {
     /// The model to ask
     #[arg(long, value_name = "NAME")]
     pub(crate) model: String,
-    /// Where it is served, as the provider's own client takes it: https://api.openai.com/v1
+    /// Where it is served, as the provider's own client takes it, such as <https://api.openai.com/v1>
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) base_url: String,
     /// What the server speaks: openai (and everything compatible) or anthropic; else told by the address

@@ -67,11 +67,13 @@ fn parts(answer: &[Message]) -> &[Part] {
 }
 
 fn calls(answer: &[Message]) -> Vec<(&str, &Payload)> {
-    let call = |part| match part {
-        &Part::ToolCall { ref name, ref arguments, .. } => Some((name.as_str(), arguments)),
-        _ => None,
-    };
-    parts(answer).iter().filter_map(call).collect()
+    let mut calls = Vec::new();
+    for part in parts(answer) {
+        if let Part::ToolCall { name, arguments, .. } = part {
+            calls.push((name.as_str(), arguments));
+        }
+    }
+    calls
 }
 
 fn text(answer: &[Message]) -> String {

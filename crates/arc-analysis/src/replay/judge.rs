@@ -37,9 +37,10 @@ pub fn judge(pairs: &[Pair], margin: f64, stop: Option<Stop>) -> Judgement {
     let latency = change(pairs, &|pair| Some((milliseconds(pair.recorded_ns?), milliseconds(pair.replayed_ns?))));
     let costs_more = cost.and_then(|cost| cost.difference).is_some_and(|difference| difference.low > 0.0);
     let (verdict, reason) = if at_worst.is_some_and(|at_worst| at_worst.low > -margin) {
-        match costs_more {
-            true => (ProofVerdict::Withdrawn, Reason::CostsMore),
-            false => (ProofVerdict::Measured, Reason::NonInferior),
+        if costs_more {
+            (ProofVerdict::Withdrawn, Reason::CostsMore)
+        } else {
+            (ProofVerdict::Measured, Reason::NonInferior)
         }
     } else if at_best.is_some_and(|at_best| at_best.high < -margin) {
         (ProofVerdict::Withdrawn, Reason::Worse)

@@ -104,12 +104,12 @@ fn student(degrees: f64) -> f64 {
 /// Returns where Tango's score statistic is plus and minus the quantile.
 fn tango(better: f64, worse: f64, n: f64, quantile: f64) -> (f64, f64) {
     let value = (better - worse) / n;
+    // The share of worse pairs that is most likely given the difference solves a quadratic equation.
     let score = |delta: f64| {
-        let a = 2.0 * n;
-        let b = -better - worse + (2.0 * n - better + worse) * delta;
-        let c = -worse * delta * (1.0 - delta);
-        let q = ((b * b - 4.0 * a * c).max(0.0).sqrt() - b) / (2.0 * a);
-        let variance = n * (2.0 * q + delta * (1.0 - delta));
+        let linear = -better - worse + (2.0 * n - better + worse) * delta;
+        let constant = -worse * delta * (1.0 - delta);
+        let share = ((linear * linear - 8.0 * n * constant).max(0.0).sqrt() - linear) / (4.0 * n);
+        let variance = n * (2.0 * share + delta * (1.0 - delta));
         let distance = better - worse - n * delta;
         if variance > 1e-12 { distance / variance.sqrt() } else { distance.signum() * f64::INFINITY }
     };

@@ -38,10 +38,10 @@ fn tool_calls_are_equal_by_name_and_arguments_in_any_order() {
     let both = asked(&[oslo.clone(), rome.clone()]);
     assert_eq!(check(&both, &asked(&[rome.clone(), swapped])), "ToolCalls Same");
     assert_eq!(
-        check(&asked(&[oslo.clone()]), &asked(&[rome])),
+        check(&asked(std::slice::from_ref(&oslo)), &asked(&[rome])),
         "ToolCalls Different: asks for the same tools with other arguments"
     );
-    assert_eq!(check(&both, &asked(&[oslo.clone()])), "ToolCalls Different: asks for other tools");
+    assert_eq!(check(&both, &asked(std::slice::from_ref(&oslo))), "ToolCalls Different: asks for other tools");
     assert_eq!(check(&both, &said("It rains.")), "ToolCalls Different: asks for no tool");
     assert_eq!(check(&said("It rains."), &asked(&[oslo])), "Text Different: asks for a tool instead of answering");
 }
@@ -88,7 +88,7 @@ fn the_interval_is_where_the_score_statistic_reaches_the_quantile() {
     assert!((none.low + z2 / (50.0 + z2)).abs() < 1e-9 && (none.high - z2 / (50.0 + z2)).abs() < 1e-9, "{none:?}");
     // With many pairs it is Wald's: (150 − 86) / 1600 ± 1.96 · √((236 − 64²/1600)) / 1600.
     let better = [Cluster { better: 1, worse: 0, n: 1 }; 150];
-    let many = difference(&[&better[..], &[cluster(1, 1); 86], &[cluster(0, 1); 1364]].concat()).unwrap();
+    let many = difference(&[&better[..], &[cluster(1, 1); 86], &vec![cluster(0, 1); 1364]].concat()).unwrap();
     assert!((many.value - 0.04).abs() < 1e-12, "{many:?}");
     assert!((many.low - 0.0213).abs() < 5e-4 && (many.high - 0.0587).abs() < 5e-4, "{many:?}");
     assert_eq!(difference(&[]), None);

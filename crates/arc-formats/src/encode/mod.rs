@@ -113,7 +113,7 @@ pub fn encode(api: Api, ask: &Ask<'_>) -> Result<Encoded, CannotEncode> {
     let mut left_out = BTreeSet::new();
     let turns = turns::read(ask, &mut left_out)?;
     let body = match api {
-        Api::OpenAi => openai_chat::body(ask, turns, &mut left_out)?,
+        Api::OpenAi => openai_chat::body(ask, turns, &mut left_out),
         Api::Anthropic => anthropic_messages::body(ask, turns, &mut left_out)?,
     };
     Ok(Encoded { body, left_out })

@@ -6,7 +6,7 @@ use arc_model::Json;
 use serde_json::{Map, json};
 
 use super::{
-    Ask, CannotEncode, Turn, name_left_out, schema,
+    Ask, Turn, name_left_out, schema,
     turns::{Call, Said},
 };
 use crate::provider::address::Address;
@@ -23,7 +23,7 @@ const ALIKE: &[&str] = &[
     "reasoning_effort",
 ];
 
-pub(super) fn body(ask: &Ask<'_>, turns: Vec<Turn>, left_out: &mut BTreeSet<String>) -> Result<Json, CannotEncode> {
+pub(super) fn body(ask: &Ask<'_>, turns: Vec<Turn>, left_out: &mut BTreeSet<String>) -> Json {
     let mut body = Map::new();
     body.insert("model".to_owned(), Json::from(ask.model));
     body.insert("messages".to_owned(), turns.into_iter().flat_map(messages).collect());
@@ -60,7 +60,7 @@ pub(super) fn body(ask: &Ask<'_>, turns: Vec<Turn>, left_out: &mut BTreeSet<Stri
         set("tool_choice", "tool_choice", Some(choice));
     }
     name_left_out(ask.parameters, &carried, left_out);
-    Ok(Json::Object(body))
+    Json::Object(body)
 }
 
 fn messages(turn: Turn) -> Vec<Json> {
@@ -74,7 +74,7 @@ fn messages(turn: Turn) -> Vec<Json> {
                     fields.insert("content".to_owned(), Json::from(said.join("\n")));
                 }
                 if !calls.is_empty() {
-                    fields.insert("tool_calls".to_owned(), calls.into_iter().map(call).collect());
+                    fields.insert("tool_calls".to_owned(), calls.iter().map(call).collect());
                 }
             }
             vec![message]
@@ -97,7 +97,7 @@ fn content(said: Vec<Said>) -> Json {
     said.into_iter().map(part).collect()
 }
 
-fn call(call: Call) -> Json {
+fn call(call: &Call) -> Json {
     let function = json!({"name": call.name, "arguments": call.arguments.to_text()});
     json!({"id": call.id, "type": "function", "function": function})
 }

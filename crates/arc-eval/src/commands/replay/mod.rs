@@ -1,0 +1,206 @@
+//! `arc-eval replay`: recorded model calls asked again of another model, or with other instructions, and whether the
+//! answers are as good.
+//!
+//! Reading order: [`run`], `plan` (which calls, and what they may cost), `work` (asking them, within the spend cap),
+//! `journal` (what was asked is never asked twice), `endpoint` (HTTP). What an answer is worth is decided in
+//! `arc_analysis::replay`; how a request is written in `arc_formats::encode`. Nothing of a trace is ever executed.
+
+mod endpoint;
+mod journal;
+mod plan;
+mod proofs;
+mod work;
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context;
+use arc_analysis::replay::{Proof, judge};
+use arc_formats::{encode::Api, provider::address::Address};
+use arc_model::{AgentName, NanoUsd, Timestamp, TraceId};
+
+use super::{own_prices, select, serve::stop_asked};
+use crate::{
+    cli::Replay,
+    config::Config,
+    env,
+    failure::Failure,
+    output::{self, replay::Report},
+};
+use endpoint::Endpoint;
+use journal::Journal;
+use plan::{Plan, Target};
+use work::{Done, Limits};
+
+/// A test that shows less than this much worse takes more calls than anybody has, and more is no test.
+const MARGINS: std::ops::RangeInclusive<f64> = 0.001..=0.5;
+
+pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failure> {
+    if !MARGINS.contains(&arguments.margin) {
+        return Err(Failure::usage("the margin has to lie between 0.001 and 0.5: 0.05 is five percentage points"));
+    }
+    let target = target(arguments)?;
+    let own = own_prices(config)?;
+    let (app, is_stored) = if arguments.input.is_empty() {
+        (select::stored(config).await?, true)
+    } else {
+        (select::files(config, &arguments.input, &arguments.reading).await?.0, false)
+    };
+    let agent = select::agent(&app, config, arguments.agent.as_deref()).await?;
+    let plan = plan::make(&app, config, &agent, arguments, &target, &own).await?;
+    if plan.calls.is_empty() {
+        let reasons: Vec<String> = plan.skipped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
+        let why = if reasons.is_empty() { "it made none".to_owned() } else { reasons.join("; ") };
+        return Err(Failure::usage(format!("no model call of `{agent}` can be asked again: {why}")));
+    }
+    let cap = cap(arguments, &plan, &target)?;
+    if arguments.dry_run {
+        return output::replay::print_plan(&plan.preview(&agent, &target, arguments.margin), arguments.json);
+    }
+    if let Some(needed) = plan.too_few_for(arguments.margin) {
+        output::talk(&format!(
+            "{} in {} cannot show a margin of {} points even if every answer is the same: that takes about {needed} calls \
+             of different runs",
+            output::number::counted(plan.calls.len() as u64, "call"),
+            output::number::counted(plan.runs, "run"),
+            arguments.margin * 100.0,
+        ));
+    }
+    let endpoint = Endpoint::new(&target, api_key(arguments, &target)?);
+    let folder = config.home()?.join("replay");
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let journal = Journal::open(&folder, &target)?;
+    let path = journal.path().to_owned();
+    let limits =
+        Limits { cap, concurrency: arguments.concurrency.into(), repeat_unanswered: arguments.repeat_unanswered };
+    let stop = Arc::new(AtomicBool::new(false));
+    let stop_asked = stop_asked()?;
+    let clock = app.clone();
+    let (is_asked, to, own) = (Arc::clone(&stop), target.clone(), own.clone());
+    let mut asking = tokio::task::spawn_blocking(move || {
+        let done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), &is_asked, &|| clock.now());
+        done.map(|done| (plan, done))
+    });
+    let asked = tokio::select! {
+        asked = &mut asking => asked,
+        () = stop_asked => {
+            output::talk("stopping; what is under way is waited for, because it is paid for");
+            stop.store(true, Ordering::Relaxed);
+            asking.await
+        }
+    };
+    let (plan, done) = asked.context("ask the calls again")??;
+    let proof = proof(&agent, &plan, &target, &done, app.now(), arguments.margin);
+    if is_stored {
+        proofs::keep(&folder, &proof)?;
+    }
+    let trouble = done.trouble.clone();
+    output::replay::print(&report(proof, &plan, done, cap, path.display().to_string()), arguments.json)?;
+    match trouble {
+        Some(trouble) => Err(Failure::unreadable(format!(
+            "not every call could be asked: {trouble}\nthe same command goes on from here and asks no call twice"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn target(arguments: &Replay) -> Result<Target, Failure> {
+    let base = arguments.base_url.trim_end_matches('/').to_owned();
+    if !base.starts_with("http://") && !base.starts_with("https://") {
+        return Err(Failure::usage(format!("the base URL is `{base}`: it has to begin with http:// or https://")));
+    }
+    let address = Address::parse(&base);
+    let api = match arguments.api.as_deref().map(str::parse) {
+        Some(Ok(api)) => api,
+        Some(Err(())) => return Err(Failure::usage("--api is openai or anthropic: what the server speaks")),
+        None if address.host.ends_with("anthropic.com") || address.path.contains("anthropic") => Api::Anthropic,
+        None => Api::OpenAi,
+    };
+    let is_here = matches!(address.host.as_str(), "localhost" | "[::1]") || address.host.starts_with("127.");
+    if base.starts_with("http://") && !is_here {
+        let message = format!("{base} is not encrypted: prompts and the key could be read on the way; use https://");
+        return Err(Failure::usage(message));
+    }
+    let system = arguments.system.as_ref().map(|file| {
+        let cannot = |problem| Failure::unreadable(format!("cannot read {}: {problem}", file.display()));
+        fs::read_to_string(file).map_err(cannot)
+    });
+    Ok(Target {
+        api,
+        url: api.url(&base),
+        provider: address.provider().map(str::to_owned),
+        is_here,
+        base,
+        model: arguments.model.clone(),
+        system: system.transpose()?,
+    })
+}
+
+/// Returns the key, which is needed but on this machine.
+fn api_key(arguments: &Replay, target: &Target) -> Result<Option<String>, Failure> {
+    let name = arguments.api_key_env.as_deref().unwrap_or(match target.api {
+        Api::OpenAi => "OPENAI_API_KEY",
+        Api::Anthropic => "ANTHROPIC_API_KEY",
+    });
+    let key = env::variable(name);
+    if key.is_none() && (!target.is_here || arguments.api_key_env.is_some()) {
+        return Err(Failure::usage(format!(
+            "{name} is not set: name the variable that holds the key with --api-key-env"
+        )));
+    }
+    // A key for somebody else is nobody's business here.
+    Ok(key.filter(|_| !target.is_here || arguments.api_key_env.is_some()))
+}
+
+/// Returns the spend cap; `None` is none.
+fn cap(arguments: &Replay, plan: &Plan, target: &Target) -> Result<Option<NanoUsd>, Failure> {
+    if arguments.max_cost == "none" {
+        return Ok(None);
+    }
+    let usd = arguments.max_cost.parse().ok().filter(|usd: &f64| *usd >= 0.0).and_then(NanoUsd::from_usd);
+    let cap = usd.ok_or_else(|| Failure::usage("--max-cost is an amount in US dollars, such as 2.50, or none"))?;
+    if !plan.is_priced {
+        return Err(Failure::usage(format!(
+            "no price is known for `{}`, so a spend cap cannot be kept\ngive it a price in {} in the data directory, or \
+             replay without a cap: --max-cost none",
+            target.model,
+            arc_catalog::price::FILE
+        )));
+    }
+    Ok(Some(cap))
+}
+
+fn proof(agent: &AgentName, plan: &Plan, target: &Target, done: &Done, at: Timestamp, margin: f64) -> Proof {
+    Proof {
+        agent: agent.clone(),
+        from: plan.models.iter().cloned().collect(),
+        to: target.model.clone(),
+        provider: target.provider.clone(),
+        base_url: target.base.clone(),
+        prompt: target.system.as_ref().map(|system| TraceId::derive(&[system.as_bytes()]).to_string()),
+        at,
+        spent: done.spent,
+        judgement: judge(&done.pairs, margin, done.stop),
+    }
+}
+
+fn report(proof: Proof, plan: &Plan, done: Done, cap: Option<NanoUsd>, journal: String) -> Report {
+    Report {
+        proof,
+        calls_that_can_be_asked: plan.calls.len() as u64,
+        asked_now: done.asked_now,
+        from_journal: done.from_journal,
+        unanswered: done.unanswered,
+        refused: done.refused.into_iter().collect(),
+        skipped: plan.skipped.clone().into_iter().collect(),
+        left_out: plan.left_out.iter().cloned().collect(),
+        max_cost: cap,
+        method: arc_analysis::replay::METHOD,
+        journal,
+    }
+}

@@ -1,0 +1,234 @@
+//! Which recorded calls are asked again, in which order, and what that is estimated to cost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arc_analysis::{
+    billed_spans,
+    cost::price_span_with,
+    replay::{Basis, basis, calls_needed},
+};
+use arc_app::App;
+use arc_catalog::PriceOverride;
+use arc_formats::encode::{Api, Ask, encode};
+use arc_model::{AgentName, Json, Message, ModelRef, NanoUsd, Span, SpanId, SpanKind, Trace, TraceId, Usage, Verdict};
+
+use super::select;
+use crate::{cli::Replay, config::Config, failure::Failure, output, output::replay::Preview};
+
+/// Whom to ask, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) api: Api,
+    pub(super) base: String,
+    pub(super) url: String,
+    /// Who listens there, where the address tells.
+    pub(super) provider: Option<String>,
+    /// Whether it is this machine.
+    pub(super) is_here: bool,
+    pub(super) model: String,
+    /// Instructions that stand in for the recorded ones.
+    pub(super) system: Option<String>,
+}
+
+/// A recorded call that can be asked again.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+    /// Names this call, this model, this address and these instructions.
+    pub(super) key: TraceId,
+    pub(super) body: String,
+    pub(super) answer: Vec<Message>,
+    /// What the request demands of an answer that is JSON.
+    pub(super) schema: Option<Json>,
+    pub(super) basis: Basis,
+    /// What the recorded call costs at today's prices.
+    pub(super) cost: Option<NanoUsd>,
+    pub(super) duration_ns: Option<u64>,
+    /// What asking it again is expected to cost; zero where no price is known.
+    pub(super) estimate: NanoUsd,
+}
+
+/// What is to be asked.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) calls: Vec<Call>,
+    pub(super) runs: u64,
+    /// The models that answered these calls.
+    pub(super) models: BTreeSet<String>,
+    /// Calls that are not asked, by the reason.
+    pub(super) skipped: BTreeMap<String, u64>,
+    /// What recorded calls had and requests have not.
+    pub(super) left_out: BTreeSet<String>,
+    /// Whether the model that is asked has a price.
+    pub(super) is_priced: bool,
+}
+
+impl Plan {
+    /// Returns how many calls a margin takes, when these are too few for it whatever is answered.
+    pub(super) fn too_few_for(&self, margin: f64) -> Option<u64> {
+        calls_needed(margin, 0.0).filter(|needed| self.runs < *needed)
+    }
+
+    pub(super) fn preview(&self, agent: &AgentName, target: &Target, margin: f64) -> Preview {
+        Preview {
+            agent: agent.clone(),
+            from: self.models.iter().cloned().collect(),
+            to: target.model.clone(),
+            url: target.url.clone(),
+            calls: self.calls.len() as u64,
+            runs: self.runs,
+            needed: calls_needed(margin, 0.0),
+            recorded_cost: self.calls.iter().map(|call| call.cost).sum(),
+            estimate: self.is_priced.then(|| self.calls.iter().map(|call| call.estimate).sum()),
+            skipped: self.skipped.clone().into_iter().collect(),
+            left_out: self.left_out.iter().cloned().collect(),
+        }
+    }
+}
+
+/// Chooses calls of an agent's runs.
+///
+/// Of more calls than are wanted a random sample is taken, the same every time: calls are ordered by a hash, so that
+/// neither the newest runs nor the first steps are favoured, and a larger sample contains the smaller one.
+pub(super) async fn make(
+    app: &App,
+    config: &Config,
+    agent: &AgentName,
+    arguments: &Replay,
+    target: &Target,
+    own: &[PriceOverride],
+) -> Result<Plan, Failure> {
+    let runs = select::runs(app, config, Some(agent)).await?;
+    let progress = output::progress("reading", runs.len());
+    let most = usize::try_from(arguments.calls).unwrap_or(usize::MAX);
+    let mut plan = Plan { is_priced: is_priced(target, own), ..Plan::default() };
+    let mut chosen: BTreeMap<SpanId, (String, Call)> = BTreeMap::new();
+    for run in &runs {
+        progress.done();
+        if let Some(detail) = app.run(&config.project, run.trace_id).await? {
+            let trace = Trace::new(run.trace_id, detail.spans);
+            for span in billed_spans(&trace).into_iter().filter(|span| span.kind == SpanKind::Llm) {
+                let made = if run.outcome.verdict == Verdict::Failed {
+                    Err("its run failed: to agree with it would prove nothing".to_owned())
+                } else {
+                    call(span, arguments, target, own, &mut plan.left_out)
+                };
+                match made {
+                    Ok(made) => {
+                        let order = SpanId::derive(&[span.trace_id.as_bytes(), span.span_id.as_bytes()]);
+                        chosen.insert(order, made);
+                    }
+                    Err(why) => *plan.skipped.entry(why).or_default() += 1,
+                }
+            }
+        }
+        while chosen.len() > most {
+            chosen.pop_last();
+            *plan.skipped.entry(format!("not in the sample of {most} calls (--calls)")).or_default() += 1;
+        }
+    }
+    progress.finish();
+    for (model, call) in chosen.into_values() {
+        plan.models.insert(model);
+        plan.calls.push(call);
+    }
+    let runs: BTreeSet<TraceId> = plan.calls.iter().map(|call| call.trace_id).collect();
+    plan.runs = runs.len() as u64;
+    Ok(plan)
+}
+
+/// Returns a call with the model that answered it, or why it cannot be asked again.
+fn call(
+    span: &Span,
+    arguments: &Replay,
+    target: &Target,
+    own: &[PriceOverride],
+    left_out: &mut BTreeSet<String>,
+) -> Result<(String, Call), String> {
+    let model = span.model.as_ref().and_then(|model| model.name()).unwrap_or("unknown");
+    let is_named = |name: &str| span.model.as_ref().is_some_and(|model| model.request.as_deref() == Some(name));
+    if let Some(from) = &arguments.from
+        && from != model
+        && !is_named(from)
+    {
+        return Err(format!("it is of a model other than {from}"));
+    }
+    if span.status.is_error() {
+        return Err("the recorded call failed".to_owned());
+    }
+    let schema = schema(span);
+    let basis = basis(&span.messages_out, schema.as_ref()).ok_or("no answer was recorded")?;
+    let ask = Ask {
+        model: &target.model,
+        url: &target.url,
+        messages: &span.messages_in,
+        system: target.system.as_deref(),
+        tools: &span.tools_offered,
+        parameters: &span.parameters,
+    };
+    let encoded = encode(target.api, &ask).map_err(|why| why.to_string())?;
+    left_out.extend(encoded.left_out);
+    let body = encoded.body.to_string();
+    let key = TraceId::derive(&[
+        span.trace_id.as_bytes(),
+        span.span_id.as_bytes(),
+        target.url.as_bytes(),
+        target.model.as_bytes(),
+        body.as_bytes(),
+    ]);
+    let usage = span.usage.clone().filter(|usage| usage.input.is_some() && usage.output.is_some());
+    let expected = usage.map_or_else(
+        || estimated_usage(&body),
+        |usage| Usage { input: usage.input, output: usage.output, ..Usage::default() },
+    );
+    let recorded = Span { model: span.model.clone(), usage: span.usage.clone(), ..bare() };
+    Ok((
+        model.to_owned(),
+        Call {
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            key,
+            estimate: price(target, None, &expected, own).unwrap_or_default(),
+            body,
+            answer: span.messages_out.clone(),
+            schema,
+            basis,
+            cost: price_span_with(&recorded, own).known(),
+            duration_ns: span.duration_ns(),
+        },
+    ))
+}
+
+/// Where no tokens were counted: three bytes a token, which is more than most texts have.
+fn estimated_usage(body: &str) -> Usage {
+    Usage { input: Some(body.len() as u64 / 3 + 1), output: Some(1_000), ..Usage::default() }
+}
+
+/// Returns the schema that a request demanded of its answer.
+fn schema(span: &Span) -> Option<Json> {
+    let format = span.parameters.get("response_format")?;
+    format.pointer("/json_schema/schema").or_else(|| format.get("schema")).filter(|schema| schema.is_object()).cloned()
+}
+
+/// Returns what so many tokens of the asked model cost at the latest prices; `None` when it has no price.
+pub(super) fn price(target: &Target, answered: Option<&str>, usage: &Usage, own: &[PriceOverride]) -> Option<NanoUsd> {
+    // An address that hides its model behind a name of its own is priced by the name that was asked for.
+    let names = [answered, Some(target.model.as_str())];
+    names.into_iter().flatten().find_map(|name| {
+        let model =
+            ModelRef { provider: target.provider.clone(), response: Some(name.to_owned()), ..ModelRef::default() };
+        price_span_with(&Span { model: Some(model), usage: Some(usage.clone()), ..bare() }, own).known()
+    })
+}
+
+fn is_priced(target: &Target, own: &[PriceOverride]) -> bool {
+    let usage = Usage { input: Some(1_000), output: Some(1_000), ..Usage::default() };
+    price(target, None, &usage, own).is_some()
+}
+
+/// A call without a time has the latest prices.
+fn bare() -> Span {
+    let none: &[&[u8]] = &[];
+    Span::new(TraceId::derive(none), SpanId::derive(none), SpanKind::Llm, "replay")
+}
