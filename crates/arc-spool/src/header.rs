@@ -50,6 +50,8 @@ pub(crate) struct Counters {
     pub(crate) records_written: u64,
     pub(crate) records_dropped: u64,
     pub(crate) bytes_dropped: u64,
+    /// Runs that were left out on purpose. Stands apart in the page: who does not know it reads the others.
+    pub(crate) runs_unsampled: u64,
     /// 0 is being written, 1 there is a next file, 2 closed by its writer.
     pub(crate) state: u64,
 }
@@ -117,10 +119,14 @@ fn read_identity(copy: &[u8]) -> Option<Identity> {
 }
 
 fn counters_bytes(counters: &Counters) -> Vec<u8> {
-    let Counters { runs_started, runs_dropped, records_written, records_dropped, bytes_dropped, state } = *counters;
+    let Counters { runs_started, runs_dropped, records_written, records_dropped, bytes_dropped, .. } = *counters;
+    let Counters { runs_unsampled, state, .. } = *counters;
     let numbers = [runs_started, runs_dropped, records_written, records_dropped, bytes_dropped, state];
     let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+    let later = runs_unsampled.to_le_bytes();
+    bytes.extend_from_slice(&later);
+    bytes.extend_from_slice(&crc32fast::hash(&later).to_le_bytes());
     bytes
 }
 
@@ -135,8 +141,15 @@ fn read_counters(bytes: &[u8]) -> Option<Counters> {
         records_written: number(2)?,
         records_dropped: number(3)?,
         bytes_dropped: number(4)?,
+        runs_unsampled: read_later(bytes).unwrap_or_default(),
         state: number(5)?,
     })
+}
+
+/// Reads what writers of older versions left empty.
+fn read_later(bytes: &[u8]) -> Option<u64> {
+    let later: [u8; 8] = array(bytes, 52)?;
+    (crc32fast::hash(&later) == u32::from_le_bytes(array(bytes, 60)?)).then(|| u64::from_le_bytes(later))
 }
 
 /// Updates the counters of a file. The page exists, so this works on a full disk.

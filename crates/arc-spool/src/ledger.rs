@@ -18,6 +18,8 @@ pub struct Ledger {
     pub runs_closed: u64,
     /// Runs whose start could not be written: the disk or the spool was full.
     pub runs_dropped: u64,
+    /// Runs that were left out on purpose, because only a share of all is recorded. Not among those that began.
+    pub runs_unsampled: u64,
     /// Spans that were delivered whole, an unfinished one every time that there was more of it.
     pub spans_delivered: u64,
     /// Records that were read.
@@ -63,6 +65,7 @@ impl Ledger {
         self.runs_stored += other.runs_stored;
         self.runs_closed += other.runs_closed;
         self.runs_dropped += other.runs_dropped;
+        self.runs_unsampled += other.runs_unsampled;
         self.spans_delivered += other.spans_delivered;
         self.records_read += other.records_read;
         self.records_dropped += other.records_dropped;

@@ -206,6 +206,7 @@ pub(crate) fn add_counters(ledger: &mut Ledger, counters: Counters) {
     let newly_dropped = counters.runs_dropped.saturating_sub(ledger.runs_dropped);
     ledger.runs_started += newly_dropped;
     ledger.runs_dropped += newly_dropped;
+    ledger.runs_unsampled = ledger.runs_unsampled.max(counters.runs_unsampled);
     ledger.records_dropped = ledger.records_dropped.max(counters.records_dropped);
     ledger.bytes_dropped = ledger.bytes_dropped.max(counters.bytes_dropped);
 }

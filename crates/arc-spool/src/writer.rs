@@ -119,6 +119,11 @@ impl Writer {
         self.member_of(process).series().append(&self.options, Some(record.context), head, record.payload)
     }
 
+    /// Counts a run that is left out on purpose: only a share of all is recorded. Works on a full disk, once a file is open.
+    pub fn leave_out_run(&self, process: u32, time_unix_ns: u64) {
+        self.member_of(process).series().leave_out_run(&self.options, time_unix_ns);
+    }
+
     /// Says goodbye. Call it last; what is recorded afterwards is still taken.
     pub fn end_process(&self, end: ProcessEnd, time_unix_ns: u64) -> Appended {
         let code = match end {
@@ -197,6 +202,8 @@ pub struct Counts {
     pub runs_started: u64,
     /// Runs whose start was lost.
     pub runs_dropped: u64,
+    /// Runs that were left out on purpose.
+    pub runs_unsampled: u64,
     /// Records that are in the spool.
     pub records_written: u64,
     /// Records that are lost.

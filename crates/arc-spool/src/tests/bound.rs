@@ -28,6 +28,25 @@ fn a_full_spool_drops_whole_runs_and_counts_them() {
 }
 
 #[test]
+fn runs_that_are_left_out_on_purpose_are_counted_without_being_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Writer::new(Options::new(dir.path()));
+    for _ in 0..3 {
+        writer.leave_out_run(std::process::id(), 1);
+    }
+    append(&writer, &a_context(), &said(Kind::SpanStart, 1, 1, 1, b""));
+    append(&writer, &a_context(), &said(Kind::SpanEnd, 1, 1, 1, b""));
+    writer.leave_out_run(std::process::id(), 1);
+    assert_eq!(writer.counts().runs_unsampled, 4);
+    drop(writer);
+    let mut drain = only_drain(dir.path());
+    all(&mut drain);
+    let ledger = drain.ledger();
+    assert_eq!((ledger.runs_unsampled, ledger.runs_started, ledger.runs_stored), (4, 1, 1));
+    assert_eq!(ledger.runs_in_flight(), 0);
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_costs_records_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let in_the_way = dir.path().join("file");

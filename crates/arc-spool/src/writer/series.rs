@@ -174,6 +174,16 @@ impl Series {
         Ok(())
     }
 
+    pub(super) fn leave_out_run(&mut self, options: &Options, time_unix_ns: u64) {
+        self.counters.runs_unsampled += 1;
+        // Opening tells it, too.
+        if self.current.is_some() {
+            self.note_counters();
+        } else {
+            self.open_next(options, time_unix_ns);
+        }
+    }
+
     pub(super) fn prepare(&mut self, options: &Options, time_unix_ns: u64) -> bool {
         self.current.is_some() || self.open_next(options, time_unix_ns)
     }
@@ -256,9 +266,9 @@ impl Series {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let Counters { runs_started, runs_dropped, records_written, records_dropped, bytes_dropped, .. } =
-            self.counters;
-        Counts { runs_started, runs_dropped, records_written, records_dropped, bytes_dropped }
+        let Counters { runs_started, runs_dropped, runs_unsampled, .. } = self.counters;
+        let Counters { records_written, records_dropped, bytes_dropped, .. } = self.counters;
+        Counts { runs_started, runs_dropped, runs_unsampled, records_written, records_dropped, bytes_dropped }
     }
 }
 
