@@ -5,8 +5,6 @@ That a framework is imported, or used somewhere inside, proves nothing here; the
 
 from __future__ import annotations
 
-import functools
-
 # By the package a class comes from; the values are the ids of the server's catalogue.
 _PACKAGES = {
     "agents": "openai-agents",
@@ -51,9 +49,17 @@ def version_of_framework(framework: str | None) -> str | None:
     return version_of(*_DISTRIBUTIONS.get(str(framework), (str(framework),)))
 
 
-@functools.cache
+_versions: dict[tuple[str, ...], str | None] = {}
+
+
 def version_of(*packages: str) -> str | None:
     """Returns the version of the first of some packages that is installed."""
+    if packages not in _versions:
+        _versions[packages] = _version_of(packages)
+    return _versions[packages]
+
+
+def _version_of(packages: tuple[str, ...]) -> str | None:
     import importlib.metadata  # late: it is slow to import
 
     for package in packages:

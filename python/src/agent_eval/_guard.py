@@ -6,9 +6,9 @@ first one is logged in one line, all of them are counted.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from _thread import RLock
+
+from ._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
     import logging
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _said: set[str] = set()
-_said_lock = threading.RLock()
+_said_lock = RLock()
 failures = 0
 
 

@@ -6,35 +6,79 @@ A run started inside another one is a child of it in the same trace. Model calls
 
 from __future__ import annotations
 
-import functools
 import itertools
 import time
 from _thread import RLock
-from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from time import perf_counter_ns
-from typing import NamedTuple, Protocol
 
 from ._core import process_id
 from ._framework import version_of_framework
 from ._guard import attempt
 from ._span import Event, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
+from ._typing import Callable, Mapping, Protocol
 from .transport import Transport, spans_of
 
 CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
-class Settings(NamedTuple):
-    """What a tracer says about every run of its agent."""
+class Settings:
+    """What a tracer says about every run of its agent. Nobody changes it."""
 
-    domain: str | None = None
-    framework: str | None = None
-    agent: str | None = None
-    version: str | None = None
-    session: str | None = None
-    user: str | None = None
-    capture_content: bool = True
-    resource: Mapping[str, str] = {}  # nobody writes to it
+    __slots__ = (
+        "_first",
+        "agent",
+        "capture_content",
+        "domain",
+        "framework",
+        "resource",
+        "session",
+        "user",
+        "version",
+    )
+
+    def __init__(
+        self,
+        domain: str | None = None,
+        framework: str | None = None,
+        agent: str | None = None,
+        version: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        capture_content: bool = True,
+        resource: Mapping[str, str] | None = None,
+    ) -> None:
+        self.domain = domain
+        self.framework = framework
+        self.agent = agent
+        self.version = version
+        self.session = session
+        self.user = user
+        self.capture_content = capture_content
+        self.resource: Mapping[str, str] = resource or {}
+        self._first: dict[str, Value] | None = None
+
+    def with_framework(self, framework: str | None) -> Settings:
+        """Returns the same for an agent of a framework."""
+        known = (self.agent, self.version, self.session, self.user, self.capture_content, self.resource)
+        return Settings(self.domain, framework, *known)
+
+    def attributes(self, name: str) -> dict[str, Value]:
+        """Returns what is said of every run, for the first record of one."""
+        if self._first is None:
+            optional = {
+                "gen_ai.agent.version": self.version,
+                "gen_ai.conversation.id": self.session,
+                "user.id": self.user,
+                "arc_eval.domain": self.domain,
+                "arc_eval.framework": self.framework,
+                "arc_eval.framework.version": attempt(version_of_framework, self.framework),
+            }
+            known = {key: value for key, value in optional.items() if value is not None}
+            self._first = {"gen_ai.operation.name": "invoke_agent", **known}
+        attributes = self._first.copy()
+        attributes["gen_ai.agent.name"] = self.agent or name
+        return attributes
 
 
 class Trace:
@@ -91,10 +135,7 @@ class Run:
         self._process = process_id()
         self._name = name
         self._told: dict[str, Value] = {}  # the attributes that are recorded
-        self._new = _first_attributes(settings.domain, settings.framework, settings.version, settings.session).copy()
-        self._new["gen_ai.agent.name"] = settings.agent or name
-        if settings.user is not None:
-            self._new["user.id"] = settings.user
+        self._new = settings.attributes(name)
         self._new["arc_eval.sequence"] = self.trace.next_sequence()
         self.start_ns = self.trace.now_ns()
 
@@ -141,9 +182,12 @@ class Run:
             self._name = name
             self._new["gen_ai.agent.name"] = name
 
-    def completed(self) -> None:
+    def completed(self, output: str | None = None) -> None:
         """Ends the run: it returned."""
-        self._end("completed")
+        with self.trace.lock:
+            if output is not None:
+                self._new["arc_eval.output"] = output
+            self._end("completed")
 
     def failed(self, error: BaseException) -> None:
         """Ends the run: an exception left it. Being cancelled, and leaving with an exit code, is told apart."""
@@ -254,22 +298,6 @@ class Run:
                 }
             )
         self._told.update(new)
-
-
-@functools.lru_cache(maxsize=256)
-def _first_attributes(
-    domain: str | None, framework: str | None, version: str | None, session: str | None
-) -> dict[str, Value]:
-    """Returns what is said of every run of an agent. Nobody writes to it."""
-    optional = {
-        "gen_ai.agent.version": version,
-        "gen_ai.conversation.id": session,
-        "arc_eval.domain": domain,
-        "arc_eval.framework": framework,
-        "arc_eval.framework.version": attempt(version_of_framework, framework),
-    }
-    known = {key: value for key, value in optional.items() if value is not None}
-    return {"gen_ai.operation.name": "invoke_agent", **known}
 
 
 _bare = object.__new__  # one call less than a constructor

@@ -7,11 +7,9 @@ later; no method of a host object is called for it (no ``repr``, no ``str``), be
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, TypedDict
 
 from ._core import json_text, new_span_id, new_trace_id, payload_text, tool_span_id
+from ._typing import Any, Mapping, TracebackType, TypedDict
 
 __all__ = ["new_span_id", "new_trace_id", "payload_text", "tool_span_id"]
 

@@ -198,14 +198,17 @@ class _Call:
         run = attempt(self.recorder.begin, self.name, args, kwargs, owner)
         if run is None:
             return wrapped(*args, **kwargs)
-        token = attempt(current.set, run)
+        token = current.set(run)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
             attempt(run.failed, error)
             raise
         finally:
-            attempt(leave, token)
+            try:
+                current.reset(token)
+            except ValueError:  # the host went on in another context
+                attempt(leave, token)
         stand_in = attempt(self._settle, run, result)
         return result if stand_in is None else stand_in
 

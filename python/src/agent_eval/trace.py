@@ -12,14 +12,12 @@ model calls made through ``openai``, ``anthropic`` and other packages that use `
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._framework import framework_of
 from ._guard import attempt, warn_once
 from ._run import Run, Settings, belongs_to, current, last
 from ._span import payload_text
+from ._typing import TYPE_CHECKING, Any, Callable, Iterable, TracebackType, TypeVar, overload
 from .transport import Capture, NoTransport, Redact, Transport, program, shared_transport
 
 if TYPE_CHECKING:
@@ -193,14 +191,14 @@ class ArcTracer:
         tracer = self
         framework = self._settings.framework or framework_of(agent)
         if framework != self._settings.framework:
-            tracer = self._with(framework=framework)
+            tracer = self._with(framework)
         if _frameworks.adopt(agent, tracer, self._settings.agent or name):
             return agent
         return wrap(agent, tracer, name, ENTRY_POINTS | methods)
 
-    def _with(self, **changes: Any) -> ArcTracer:
+    def _with(self, framework: str | None) -> ArcTracer:
         changed = object.__new__(ArcTracer)
-        changed._settings = self._settings._replace(**changes)
+        changed._settings = self._settings.with_framework(framework)
         changed._transport = self._transport
         return changed
 

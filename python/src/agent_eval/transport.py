@@ -11,13 +11,12 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from _thread import RLock
 
 from . import __version__, _core
 from ._guard import attempt, note, warn_once
 from ._span import Event, SpanDict, Value
+from ._typing import Any, Callable, Literal, Mapping, Protocol
 
 # What becomes of content: as it is, left out, or a hash in its place.
 Capture = bool | Literal["hashed"]
@@ -219,7 +218,7 @@ def _limit() -> int | None:
 # One transport for each way of recording, shared by every tracer of the process.
 
 _shared: dict[Any, SpoolTransport] = {}
-_shared_lock = threading.RLock()
+_shared_lock = RLock()
 _watching = False
 
 
@@ -259,7 +258,7 @@ def _watch_the_process() -> None:
 
 def _after_fork() -> None:
     global _shared_lock
-    _shared_lock = threading.RLock()
+    _shared_lock = RLock()
     attempt(_core.after_fork)
 
 
