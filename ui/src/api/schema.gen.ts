@@ -55,6 +55,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{name}/savings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what could be saved, computed from the latest runs of an agent. Amounts are nano-dollars. */
+        get: operations["get_agent_savings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists alerts, the latest first, with what became of sending them on. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/capture": {
         parameters: {
             query?: never;
@@ -72,6 +106,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how the cost and the time of settled runs divide: by model, tool, step, agent, version, user, session,
+         *     outcome or day; and what a run and a success cost. Amounts are nano-dollars.
+         */
+        get: operations["get_costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -80,7 +134,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`.
+         * Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; and every
+         *     alert as it is raised: `event: alert`, `data: {project, alert}`.
          * @description The stream begins with an event that has an `id` and no data, so that a browser that connects
          *     again misses nothing.
          */
@@ -178,6 +233,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in events of generative AI: an OTLP `ExportLogsServiceRequest`, as protobuf or JSON, packed with gzip or zstd or not.
+         * @description Read are evaluations (`gen_ai.evaluation.result`), whole operations, and messages; each belongs to the span whose
+         *     ids it has, which may arrive before or after it. Other log records are not stored, which `partialSuccess` says.
+         */
+        post: operations["export_logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/traces": {
         parameters: {
             query?: never;
@@ -188,7 +264,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes in traces: an OTLP `ExportTraceServiceRequest`, as protobuf or JSON, gzipped or not.
+         * Takes in traces: an OTLP `ExportTraceServiceRequest`, as protobuf or JSON, packed with gzip or zstd or not.
          * @description Spans go to the project that their resource attribute `arc_eval.project` names, else to the one
          *     of the header `x-arc-eval-project`, else to `default`. 200 means that they are durable; spans
          *     that could not be used are counted and named in `partialSuccess`.
@@ -246,6 +322,40 @@ export interface components {
             /** @description When its latest run was. */
             last_run_at: components["schemas"]["Timestamp"];
         };
+        /** @description An alert. */
+        Alert: {
+            /** @description Its id: the same news has the same id, whoever raises it. */
+            id: string;
+            /** @description What it is about. */
+            kind: components["schemas"]["AlertKind"];
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description When it was raised. */
+            raised_at: components["schemas"]["Timestamp"];
+            /** @description The news in one line. */
+            title: string;
+            /** @description What was seen, and what to do. */
+            text: string;
+            run?: components["schemas"]["TraceId"] | null;
+            drop?: components["schemas"]["ReliabilityDrop"] | null;
+            /** @description Attempts to send it on. */
+            deliveries: components["schemas"]["Delivery"][];
+        };
+        /**
+         * @description What an alert is about.
+         * @enum {string}
+         */
+        AlertKind: "reliability_dropped" | "test";
+        /** @description The latest alerts. */
+        AlertList: {
+            /** @description The alerts, the latest first. */
+            alerts: components["schemas"]["Alert"][];
+        };
+        /**
+         * @description Where a token count comes from.
+         * @enum {string}
+         */
+        Basis: "counted" | "estimated";
         /** @description What became of what one source captured. */
         Capture: {
             /** @description The source's id, stable within its project. */
@@ -355,6 +465,11 @@ export interface components {
              * @description Of these, runs it could not even write down, because the disk or its share of it was full.
              */
             dropped: number;
+            /**
+             * Format: int64
+             * @description Runs beside these that it left out on purpose: only a share of all is recorded.
+             */
+            unsampled?: number;
         };
         /** @description What became of what one source captured. */
         CaptureSource: components["schemas"]["Capture"] & {
@@ -384,6 +499,15 @@ export interface components {
             /** @description It follows from this finding. */
             effect_of: components["schemas"]["FindingId"];
         };
+        /** @description A span that shows a saving. */
+        Cited: {
+            /** @description The run. */
+            trace_id: components["schemas"]["TraceId"];
+            /** @description The span. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description What it shows, in a few words. */
+            shows: string;
+        };
         /** @description How often a detector is right. */
         Confidence: {
             /** @enum {string} */
@@ -412,6 +536,11 @@ export interface components {
             /** @enum {string} */
             state: "unknown";
         };
+        /**
+         * @description By what cost and time are divided.
+         * @enum {string}
+         */
+        CostDimension: "model" | "tool" | "step" | "agent" | "version" | "user" | "session" | "outcome" | "day";
         /** @description What an agent's runs cost. */
         CostFigures: {
             per_run?: components["schemas"]["NanoUsd"] | null;
@@ -444,6 +573,210 @@ export interface components {
             /** @description Rounded once, to the nearest nano-dollar. */
             amount: components["schemas"]["NanoUsd"];
         };
+        /** @description Amounts and times per run, and shares. `null` where a part of it is not known. */
+        CostRatios: {
+            per_run?: components["schemas"]["NanoUsd"] | null;
+            per_success?: components["schemas"]["NanoUsd"] | null;
+            succeeded_cost?: components["schemas"]["NanoUsd"] | null;
+            failed_cost?: components["schemas"]["NanoUsd"] | null;
+            repeated_cost?: components["schemas"]["NanoUsd"] | null;
+            /**
+             * Format: int64
+             * @description Mean time of a run, in nanoseconds.
+             */
+            run_ns?: number | null;
+            /**
+             * Format: double
+             * @description Share of the time of runs in which they waited for a model.
+             */
+            model_time?: number | null;
+            /**
+             * Format: double
+             * @description Share of the time of runs in which they waited for a tool or a search.
+             */
+            tool_time?: number | null;
+            /**
+             * Format: double
+             * @description Share of the time of runs that is neither.
+             */
+            other_time?: number | null;
+            /**
+             * Format: int64
+             * @description Mean time to the first token of an answer, in nanoseconds.
+             */
+            first_token_ns?: number | null;
+            reported_difference?: components["schemas"]["NanoUsd"] | null;
+            /** @description The difference in words. */
+            reported_explained?: string | null;
+        };
+        /** @description How cost and time divide, and what follows for runs. */
+        CostReport: {
+            /** @description By what it is divided. */
+            by: components["schemas"]["CostDimension"];
+            agent?: components["schemas"]["AgentName"] | null;
+            since?: components["schemas"]["Timestamp"] | null;
+            /** @description Everything together. */
+            total: components["schemas"]["CostSums"];
+            /** @description What follows from the total. */
+            figures: components["schemas"]["CostRatios"];
+            /**
+             * @description The lines of the division, the dearest first; of a division by tool the line without a name is what was
+             *     paid for calls that asked for no tool.
+             */
+            lines: components["schemas"]["CostTally"][];
+            /** @description Whether there are more lines than were asked for. */
+            is_cut: boolean;
+        };
+        /**
+         * @description Sums over model calls, tool calls or runs. A count that is not known is in none of the sums, and beside
+         *     them stands how many were not known.
+         */
+        CostSums: {
+            /**
+             * Format: int64
+             * @description Runs with such a part.
+             * @default 0
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Those that succeeded.
+             * @default 0
+             */
+            succeeded: number;
+            /**
+             * Format: int64
+             * @description Those that failed.
+             * @default 0
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Those whose whole cost is known.
+             * @default 0
+             */
+            priced_runs: number;
+            /**
+             * Format: int64
+             * @description Model calls; one that asked for several tools counts for the first of them.
+             * @default 0
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Calls that failed.
+             * @default 0
+             */
+            failed_calls: number;
+            /**
+             * Format: int64
+             * @description Input tokens, cached ones included.
+             * @default 0
+             */
+            input_tokens: number;
+            /**
+             * Format: int64
+             * @description Output tokens.
+             * @default 0
+             */
+            output_tokens: number;
+            /**
+             * Format: int64
+             * @description Input tokens that came from the provider's cache.
+             * @default 0
+             */
+            cached_tokens: number;
+            /**
+             * Format: int64
+             * @description Calls of which a token count is not known.
+             * @default 0
+             */
+            uncounted_calls: number;
+            /**
+             * Format: int64
+             * @description What was paid, in nano-dollars; where `unpriced_calls` is not 0, at least this.
+             * @default 0
+             */
+            cost: number;
+            /**
+             * Format: int64
+             * @description Calls whose cost is not known.
+             * @default 0
+             */
+            unpriced_calls: number;
+            /**
+             * Format: int64
+             * @description Model calls that sent what the run had sent before: retries and duplicates.
+             * @default 0
+             */
+            repeated_calls: number;
+            /**
+             * Format: int64
+             * @description What these cost, in nano-dollars.
+             * @default 0
+             */
+            repeated_cost: number;
+            /**
+             * Format: int64
+             * @description What emitters say the calls cost, in nano-dollars, where they say it.
+             * @default 0
+             */
+            reported_cost: number;
+            /**
+             * Format: int64
+             * @description What the same calls cost by the prices here.
+             * @default 0
+             */
+            reported_cost_here: number;
+            /**
+             * Format: int64
+             * @description Calls of which both are known.
+             * @default 0
+             */
+            reported_calls: number;
+            /**
+             * Format: int64
+             * @description How long calls or runs took, in nanoseconds.
+             * @default 0
+             */
+            time_ns: number;
+            /**
+             * Format: int64
+             * @description Calls or runs of which that is known.
+             * @default 0
+             */
+            timed: number;
+            /**
+             * Format: int64
+             * @description Of the time of runs, what passed while the run waited for a model.
+             * @default 0
+             */
+            model_ns: number;
+            /**
+             * Format: int64
+             * @description Of the time of runs, what passed while the run waited for a tool or a search.
+             * @default 0
+             */
+            tool_ns: number;
+            /**
+             * Format: int64
+             * @description From the request to the first token, summed over calls.
+             * @default 0
+             */
+            first_token_ns: number;
+            /**
+             * Format: int64
+             * @description Calls of which that is known.
+             * @default 0
+             */
+            first_token_calls: number;
+        };
+        /** @description A line of a division. */
+        CostTally: components["schemas"]["CostSums"] & {
+            /** @description The model, tool, user and so on; `null` gathers what has none. */
+            name: string | null;
+            agent: components["schemas"]["AgentName"] | null;
+        };
         /** @description A step that had begun and never ended by itself. */
         CutShort: {
             /** @description Its span. */
@@ -452,6 +785,15 @@ export interface components {
             kind: components["schemas"]["SpanKind"];
             /** @description Its name. */
             name: string;
+        };
+        /** @description An attempt to send an alert on. */
+        Delivery: {
+            /** @description Where to: `webhook`, `slack`. */
+            channel: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Why it did not arrive; `None` when it was accepted. */
+            error?: string | null;
         };
         /** @description What something was recognised as, and by what. */
         Detection: {
@@ -472,6 +814,13 @@ export interface components {
          * @enum {string}
          */
         Direction: "improving" | "declining" | "no_clear_change" | "not_enough_data";
+        /** @description A way in which runs ended. */
+        Ending: {
+            /** @description The way. */
+            termination: components["schemas"]["Termination"];
+            /** @description Runs that ended so. */
+            runs: components["schemas"]["Rate"];
+        };
         /** @description A place in a run that shows something. */
         Evidence: {
             /** @description The span. */
@@ -573,6 +922,20 @@ export interface components {
             /** @description The latest such run: where to look first. */
             latest: components["schemas"]["TraceId"];
         };
+        /** @description How long runs took. */
+        Latency: {
+            /**
+             * Format: int64
+             * @description Runs of known duration.
+             */
+            n: number;
+            /** @description Half of the runs are faster. */
+            p50: components["schemas"]["Quantile"];
+            /** @description Nineteen of twenty are faster. */
+            p95: components["schemas"]["Quantile"];
+            /** @description Ninety-nine of a hundred are faster. */
+            p99: components["schemas"]["Quantile"];
+        };
         /** @description How many findings a run has of a leaf. */
         LeafCount: {
             /** @description The leaf. */
@@ -603,7 +966,7 @@ export interface components {
          * @description How an interval was computed.
          * @enum {string}
          */
-        Method: "wilson" | "task_clustered_t";
+        Method: "wilson" | "task_clustered_t" | "jeffreys" | "newcombe" | "cluster_bootstrap" | "welch_t" | "student_t" | "order_statistics";
         /** @description The model a span called. */
         ModelRef: {
             /** @description Who serves it, in OpenTelemetry's spelling: `openai`, `anthropic`, `gcp.gemini`. */
@@ -614,6 +977,48 @@ export interface components {
             response?: string | null;
             /** @description The provider's id of the answer; tells two records of one call apart from two calls. */
             response_id?: string | null;
+        };
+        /**
+         * @description Another model at which the same tokens would have cost less. Estimated: whether it does the work
+         *     as well, and in how many tokens, only trying it tells.
+         */
+        ModelSwitch: {
+            /** @description The price row in use: provider and model. */
+            from: string;
+            /** @description The price row of the other model. */
+            to: string;
+            /** @description Whether both are of one provider. */
+            is_same_provider: boolean;
+            /**
+             * Format: int64
+             * @description Calls that are compared: those of `from` with a known cost.
+             */
+            calls: number;
+            /** @description What they cost. */
+            before: components["schemas"]["NanoUsd"];
+            /** @description What the same tokens cost at the other model. */
+            after: components["schemas"]["NanoUsd"];
+            /**
+             * Format: double
+             * @description `after / before − 1`: −0.62 is 62 % cheaper.
+             */
+            change: number;
+            /**
+             * Format: int64
+             * @description Tokens that fit into the other model's context window.
+             */
+            context_window: number;
+            /**
+             * Format: int64
+             * @description Tokens of the longest call, input and output.
+             */
+            longest_call: number;
+            month_before?: components["schemas"]["NanoUsd"] | null;
+            month_after?: components["schemas"]["NanoUsd"] | null;
+            /** @description What has to hold for it to be true. */
+            assumes: string[];
+            /** @description A few of the calls. */
+            evidence: components["schemas"]["Cited"][];
         };
         /** @description What thirty days cost at the pace of this week. */
         MonthProjection: {
@@ -766,6 +1171,24 @@ export interface components {
          * @description Bytes in protobuf's encoding.
          */
         ProtobufBytes: string;
+        /** @description A quantile of a sample, with the 95 % interval of order statistics, which holds for any distribution. */
+        Quantile: {
+            /**
+             * Format: double
+             * @description The smallest value that so many runs do not exceed.
+             */
+            value: number;
+            /**
+             * Format: double
+             * @description Where the interval begins; `None` when the sample is too small to say.
+             */
+            low?: number | null;
+            /**
+             * Format: double
+             * @description Where it ends; `None` when the sample is too small to say.
+             */
+            high?: number | null;
+        };
         /** @description A share of trials. */
         Rate: {
             /**
@@ -784,6 +1207,22 @@ export interface components {
              */
             estimate?: number | null;
             interval?: components["schemas"]["Interval"] | null;
+        };
+        /** @description How the latest runs went. */
+        Recent: {
+            /**
+             * Format: int64
+             * @description Runs looked at: the latest that ended, at most five hundred.
+             */
+            runs: number;
+            latency_ms?: components["schemas"]["Latency"] | null;
+            /** @description How they ended, of those of which that is known; the most frequent first. */
+            endings: components["schemas"]["Ending"][];
+            /**
+             * @description Runs that succeeded although a tool call failed or had wrong arguments, of those of known outcome
+             *     in which one did.
+             */
+            recovered: components["schemas"]["Rate"];
         };
         /** @description Something to do, and why. */
         Recommendation: {
@@ -829,6 +1268,9 @@ export interface components {
             success: components["schemas"]["Rate"];
             /** @description The same with the interval that takes all runs for independent. */
             success_naive: components["schemas"]["Rate"];
+            success_jeffreys?: components["schemas"]["Interval"] | null;
+            success_macro?: components["schemas"]["TaskMean"] | null;
+            consistency?: components["schemas"]["TaskMean"] | null;
             /** @description How many tasks were tried. */
             tasks: components["schemas"]["TaskCount"];
             grade?: components["schemas"]["Grade"] | null;
@@ -836,6 +1278,11 @@ export interface components {
             pass_hat_k: components["schemas"]["PassAtK"][];
             /** @description The chance that at least one of k tries of a task succeeds. */
             pass_at_k: components["schemas"]["PassAtK"][];
+            /**
+             * @description Whether the figures for different k are over different tasks, because some have fewer than k
+             *     trials: then a change from one k to the next may be that of the tasks.
+             */
+            tasks_change_with_k?: boolean;
             /** @description This week against the week before. */
             trend: components["schemas"]["Trend"];
             /** @description Tool calls that succeeded with arguments that fit their schema, among those that can be judged. */
@@ -851,6 +1298,49 @@ export interface components {
              */
             timeout_failures: number;
         };
+        /** @description The figures behind "reliability dropped". */
+        ReliabilityDrop: {
+            /**
+             * Format: int64
+             * @description Runs of known outcome that it was compared with.
+             */
+            baseline_n: number;
+            /**
+             * Format: int64
+             * @description Those that succeeded.
+             */
+            baseline_successes: number;
+            /**
+             * Format: double
+             * @description What the success rate was at least, before.
+             */
+            baseline_at_least: number;
+            /**
+             * Format: int64
+             * @description Runs of known outcome since about when it dropped.
+             */
+            recent_n: number;
+            /**
+             * Format: int64
+             * @description Those that succeeded.
+             */
+            recent_successes: number;
+            /**
+             * Format: double
+             * @description How strong the evidence is: what a bet against "as before" is worth.
+             */
+            e_value: number;
+            /**
+             * Format: double
+             * @description The worth at which an alert is raised.
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description The chance of a false alarm over the whole life of an agent, at most.
+             */
+            alpha: number;
+        };
         /** @description What there is to say about an agent. */
         Report: {
             /** @description The agent. */
@@ -859,6 +1349,7 @@ export interface components {
             generated_at: components["schemas"]["Timestamp"];
             /** @description Will it finish the task every time. */
             reliability: components["schemas"]["Reliability"];
+            recent?: components["schemas"]["Recent"] | null;
             /** @description What it costs. */
             cost: components["schemas"]["CostFigures"];
             /** @description What breaks, worst first. */
@@ -1114,6 +1605,79 @@ export interface components {
             agents: components["schemas"]["AgentName"][];
             report: components["schemas"]["Report"] | null;
         };
+        /** @description Something that could be saved. */
+        Saving: {
+            /** @description Its kind: `prompt-caching`, `duplicate-calls` … */
+            kind: string;
+            /** @description What is wasted, in one sentence. */
+            title: string;
+            /** @description What to do. */
+            fix: string;
+            /** @description What has to hold for it to be true. */
+            assumes: string[];
+            /** @description Where the token count comes from. */
+            basis: components["schemas"]["Basis"];
+            /**
+             * Format: int64
+             * @description Calls it applies to.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Runs with such a call.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Tokens that would not be billed, or be billed at a lower price.
+             */
+            tokens: number;
+            amount?: components["schemas"]["NanoUsd"] | null;
+            /**
+             * Format: int64
+             * @description Calls it applies to whose cost is not known.
+             */
+            unpriced_calls: number;
+            per_month?: components["schemas"]["NanoUsd"] | null;
+            /**
+             * Format: int64
+             * @description Time that would be saved, in nanoseconds; `null` when it is not known, or when no time is saved.
+             */
+            time_ns?: number | null;
+            /** @description The first few spans that show it. */
+            evidence: components["schemas"]["Cited"][];
+        };
+        /** @description What could be saved on some runs of an agent. Each saving is computed alone; they overlap and do not add up. */
+        Savings: {
+            /**
+             * Format: int64
+             * @description Runs that were looked at.
+             */
+            runs: number;
+            from?: components["schemas"]["Timestamp"] | null;
+            until?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Model calls in them.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Calls whose cost is not known; what is said below leaves them out.
+             */
+            unpriced_calls: number;
+            /**
+             * Format: int64
+             * @description Calls whose prompt was not recorded; they cannot be compared with others.
+             */
+            unseen_calls: number;
+            /** @description What the other calls cost together. */
+            cost: components["schemas"]["NanoUsd"];
+            /** @description What could be saved, the most first. */
+            savings: components["schemas"]["Saving"][];
+            /** @description Models at which the same tokens would have cost less, the cheapest first. */
+            switches: components["schemas"]["ModelSwitch"][];
+        };
         /** @description The instrumentation that emitted a span. */
         Scope: {
             /** @description Its name, such as `openinference.instrumentation.smolagents`. */
@@ -1262,6 +1826,20 @@ export interface components {
         };
         /** @description Groups repeated trials of the same input or scenario; pass^k averages over tasks. */
         TaskId: string;
+        /** @description A mean over tasks. */
+        TaskMean: {
+            /**
+             * Format: double
+             * @description The mean; every task counts the same.
+             */
+            value: number;
+            /**
+             * Format: int64
+             * @description Tasks it is over.
+             */
+            tasks: number;
+            interval?: components["schemas"]["Interval"] | null;
+        };
         /**
          * @description How a run came to its end.
          * @enum {string}
@@ -1670,6 +2248,131 @@ export interface operations {
             };
         };
     };
+    get_agent_savings: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description Only runs at or after this time. */
+                since?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path: {
+                /** @description The agent's name, percent-encoded */
+                name: components["schemas"]["AgentName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What could be saved */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Savings"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description Most alerts, 1 to 500. Default: 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The latest alerts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_capture: {
         parameters: {
             query?: {
@@ -1689,6 +2392,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaptureLedger"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_costs: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description By what to divide. Default: `model`. */
+                by?: components["schemas"]["CostDimension"];
+                /** @description Only runs of this agent. */
+                agent?: string;
+                /**
+                 * @description Only runs of the UTC day in which this lies, and later ones; not by user or session, of which only sums
+                 *     over all time are kept.
+                 */
+                since?: components["schemas"]["Timestamp"];
+                /** @description Most lines, 1 to 500. Default: 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How cost and time divide */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostReport"];
                 };
             };
             /** @description The request is invalid: a parameter, a cursor or the name of the project. */
@@ -2123,6 +2896,92 @@ export interface operations {
             };
         };
     };
+    export_logs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The project of events that name none */
+                "x-arc-eval-project"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/x-protobuf": components["schemas"]["ProtobufBytes"];
+            };
+        };
+        responses: {
+            /** @description Durable; `partialSuccess` tells what was not taken in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": components["schemas"]["ProtobufBytes"];
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large, as sent or unpacked; a `google.rpc.Status` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Neither protobuf nor JSON, or an encoding other than gzip and zstd; a `google.rpc.Status` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too much is under way; try again after `Retry-After`; a `google.rpc.Status` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     export_traces: {
         parameters: {
             query?: never;
@@ -2175,8 +3034,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Neither protobuf nor JSON, or an encoding other than gzip; a `google.rpc.Status` */
+            /** @description Neither protobuf nor JSON, or an encoding other than gzip and zstd; a `google.rpc.Status` */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too much is under way; try again after `Retry-After`; a `google.rpc.Status` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

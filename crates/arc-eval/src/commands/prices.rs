@@ -75,7 +75,7 @@ fn show(
     Ok(output::data(&prices::shown(&found))?)
 }
 
-/// Returns the prices of a model, class by class, those that differ from input and output only.
+/// Returns the prices of a model, class by class.
 fn prices_of(model: &str, provider: Option<&str>, at: Option<Timestamp>, own: &[PriceOverride]) -> Vec<Price> {
     const MILLION: u64 = 1_000_000;
     let usages: [(&str, Usage); 4] = [
@@ -88,7 +88,8 @@ fn prices_of(model: &str, provider: Option<&str>, at: Option<Timestamp>, own: &[
         let mut span = call(model, provider, at)?;
         span.usage = Some(usage);
         let Cost::Known { lines, .. } = price_span_with(&span, own) else { return None };
-        let line = lines.into_iter().find(|line| line.class == class)?;
+        // What has no price of its own is billed as input.
+        let line = lines.iter().find(|line| line.class == class).or_else(|| lines.first())?.clone();
         let per_million = NanoUsd(line.amount.0.saturating_mul(i64::try_from(MILLION / 1_000).unwrap_or(1)));
         Some(Price { class, row: line.price_row, per_million })
     };

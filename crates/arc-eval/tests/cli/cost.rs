@@ -49,7 +49,20 @@ fn cost_divides_by_model_and_says_what_a_success_costs() {
     let home = Home::new("cost-text");
     home.write("runs.json", otlp(&SIX_RUNS));
     home.run(&["import", "runs.json"]).ok();
-    expect![[r#""#]].assert_eq(&home.run(&["cost", "--no-savings"]).all());
+    expect![[r#"
+        exit 0
+        --- stdout
+        ━━━ Cost of all agents ━━━
+        Total           $0.021  6 runs, 6 model calls
+        Per run         $0.0035
+        Per success     $0.007  n = 3 of 6 runs
+        Failed runs     $0.0105  3 runs
+        Time of a run   1.0 s  9.0 % model, 9.0 % tools, 82.0 % other, over 6 runs
+
+        By model                                         cost   share     calls          input       cached       output      time
+        gpt-4o                                         $0.021 100.0 %         6          6,000            0          600     90 ms
+        --- stderr
+    "#]].assert_eq(&home.run(&["cost", "--no-savings"]).all());
     let answer = home.run(&["cost", "--by", "outcome", "--json"]).json();
     // 1,000 tokens at $2.50 and 100 at $10 per million; half of the runs succeed.
     assert_eq!(answer["total"]["cost"], 6 * 3_500_000);
@@ -91,7 +104,15 @@ fn prices_of_ones_own_outrank_the_table_and_can_be_taken_back() {
     assert_eq!(total(&home), 6 * 3_500_000, "what is stored stays until it is asked for");
     home.run(&["prices", "recompute"]).ok();
     assert_eq!(total(&home), 6 * (1_000 * 2_000 + 100 * 8_500));
-    expect![[r#""#]].assert_eq(&home.run(&["prices", "diff"]).all());
+    expect![[r#"
+        exit 0
+        --- stdout
+        gpt-4o                                   input               $2.00 instead of $2.50
+        gpt-4o                                   output              $8.50 instead of $10.00
+        gpt-4o                                   cache_read          $2.00 instead of $1.25
+        gpt-4o                                   cache_write         $2.00 instead of $2.50
+        --- stderr
+    "#]].assert_eq(&home.run(&["prices", "diff"]).all());
     home.write("../prices.toml", "");
     home.run(&["prices", "recompute"]).ok();
     assert_eq!(home.run(&["cost", "--json", "--no-savings"]).json(), before);
@@ -102,8 +123,22 @@ fn prices_of_ones_own_outrank_the_table_and_can_be_taken_back() {
 #[test]
 fn the_prices_of_a_model_are_shown() {
     let home = Home::new("cost-show");
-    expect![[r#""#]].assert_eq(&home.run(&["prices", "show", "gpt-4o", "--at", "2025-06-01"]).all());
-    expect![[r#""#]].assert_eq(&home.run(&["prices", "show", "my-finetune"]).all());
+    expect![[r#"
+        exit 0
+        --- stdout
+        openai/gpt-4o, dollars per million tokens
+          input               $2.50
+          output             $10.00
+          cache_read          $1.25
+          cache_write         $2.50
+        --- stderr
+    "#]].assert_eq(&home.run(&["prices", "show", "gpt-4o", "--at", "2025-06-01"]).all());
+    expect![[r#"
+        exit 2
+        --- stdout
+        --- stderr
+        error: no price for model `my-finetune`; calls of it have an unknown cost until prices.toml in the data directory has one
+    "#]].assert_eq(&home.run(&["prices", "show", "my-finetune"]).all());
 }
 
 #[test]
@@ -111,5 +146,10 @@ fn a_division_over_all_time_cannot_begin_somewhere() {
     let home = Home::new("cost-since");
     home.write("runs.json", otlp(&SIX_RUNS));
     home.run(&["import", "runs.json"]).ok();
-    expect![[r#""#]].assert_eq(&home.run(&["cost", "--by", "session", "--since", "7d"]).all());
+    expect![[r#"
+        exit 2
+        --- stdout
+        --- stderr
+        error: cost by session is kept over all time only; ask without a time
+    "#]].assert_eq(&home.run(&["cost", "--by", "session", "--since", "7d"]).all());
 }

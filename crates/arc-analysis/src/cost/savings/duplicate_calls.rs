@@ -18,8 +18,8 @@ pub(super) fn find(seen: &Observed, catalog: &Catalog) -> Option<Saving> {
             first.insert((call.run, prompt.whole), call);
             continue;
         };
-        if earlier.end > call.start || earlier.paid().is_none() || call.cost.known().is_some() && call.paid().is_none()
-        {
+        // Nothing was paid for the second of two records of one call.
+        if earlier.end > call.start || earlier.is_free() || call.is_free() {
             continue;
         }
         sampled += u64::from(call.temperature.is_some_and(|temperature| temperature > 0.0));

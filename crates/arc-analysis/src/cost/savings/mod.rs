@@ -194,6 +194,7 @@ fn saving(words: Words, changes: &[Change<'_>], catalog: &Catalog) -> Option<Sav
     let amount = (unpriced < calls).then_some(amount);
     let is_worth_it = amount.is_some_and(|amount| amount > NanoUsd::ZERO) || time_ns.is_some() || unpriced > 0;
     let mut runs: Vec<usize> = changes.iter().map(|change| change.call.run).collect();
+    runs.sort_unstable();
     runs.dedup();
     let cite = |change: &Change<'_>| Cited {
         trace_id: change.call.trace_id,

@@ -115,9 +115,12 @@ impl Observed {
             self.began = Some((first.min(at), last.max(at)));
         }
         let billed: BTreeSet<SpanId> = billed_spans(trace).iter().map(|span| span.span_id).collect();
+        let mut before = None;
         for span in trace.leaf_llm_spans() {
-            let call = self.call(trace, span, run, billed.contains(&span.span_id), own);
+            let prompt = self.prompt(trace, span, before);
+            let call = call(span, prompt, run, billed.contains(&span.span_id), own);
             self.note_count(&call);
+            before = call.prompt.is_some().then_some((span, self.calls.len()));
             self.calls.push(call);
         }
         for (order, span) in trace.spans().iter().enumerate().filter(|(_, span)| span.kind == SpanKind::Tool) {
@@ -207,45 +210,34 @@ impl Observed {
         }
     }
 
-    fn call(&mut self, trace: &Trace, span: &Span, run: usize, is_billed: bool, own: &[PriceOverride]) -> SeenCall {
-        let cost = if is_billed { price_span_with(span, own) } else { Cost::from_lines(Vec::new()) };
-        let asked = span.messages_out.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
-            Part::ToolCall { id, name, arguments } => {
-                Some(Asked { id: id.clone(), name: name.clone(), call: call_hash(name, arguments) })
-            }
-            _ => None,
-        });
-        SeenCall {
-            run,
-            trace_id: span.trace_id,
-            span_id: span.span_id,
-            kind: span.kind,
-            start: span.start.or(span.end),
-            end: span.end,
-            model: span.model.clone(),
-            usage: span.usage.clone(),
-            cost,
-            refused: http_status(span),
-            is_error: span.status.is_error(),
-            temperature: span.parameters.get("temperature").and_then(Json::as_f64),
-            prompt: self.prompt(trace, span),
-            asked: asked.collect(),
-        }
-    }
-
-    fn prompt(&mut self, trace: &Trace, span: &Span) -> Option<Prompt> {
+    /// Reads a prompt; `before` is the call before it with its place. What both share is compared, not hashed again:
+    /// agents resend their history with every call.
+    fn prompt(&mut self, trace: &Trace, span: &Span, before: Option<(&Span, usize)>) -> Option<Prompt> {
         if span.messages_in.is_empty() {
             return None;
         }
         let tools = offered_to(trace, span);
-        let offered: Vec<usize> = tools.iter().map(|tool| self.definition(tool)).collect();
-        let mut chain = Vec::with_capacity(span.messages_in.len() + 1);
         let model = span.model.as_ref().and_then(ModelRef::name);
-        let length = offered.iter().filter_map(|&tool| self.tools.get(tool)).map(|tool| tool.length).sum();
-        let mut link = Link { hash: hash(&[&json(&model), &json(&tools)]), length };
-        chain.push(link);
-        let mut has_lengths = true;
-        for message in &span.messages_in {
+        let is_alike =
+            |other: &Span| other.model.as_ref().and_then(ModelRef::name) == model && offered_to(trace, other) == tools;
+        let known = before.filter(|(other, _)| is_alike(other));
+        let known = known.and_then(|(other, place)| Some((other, self.calls.get(place)?.prompt.as_ref()?)));
+        let (mut chain, mut has_lengths, offered) = match known {
+            Some((other, prompt)) => {
+                let same =
+                    span.messages_in.iter().zip(&other.messages_in).take_while(|(one, other)| one == other).count();
+                let shared = prompt.chain.get(..=same).unwrap_or_default().to_vec();
+                (shared, prompt.has_lengths, prompt.offered.clone())
+            }
+            None => {
+                let offered: Vec<usize> = tools.iter().map(|tool| self.definition(tool)).collect();
+                let length = offered.iter().filter_map(|&tool| self.tools.get(tool)).map(|tool| tool.length).sum();
+                (vec![Link { hash: hash(&[&json(&model), &json(&tools)]), length }], true, offered)
+            }
+        };
+        let mut link = *chain.last()?;
+        let is_new = chain.len() - 1;
+        for message in span.messages_in.iter().skip(is_new) {
             let length = length_of(message);
             has_lengths &= length.is_some();
             link = Link {
@@ -275,6 +267,32 @@ impl Observed {
     }
 }
 
+fn call(span: &Span, prompt: Option<Prompt>, run: usize, is_billed: bool, own: &[PriceOverride]) -> SeenCall {
+    let cost = if is_billed { price_span_with(span, own) } else { Cost::from_lines(Vec::new()) };
+    let asked = span.messages_out.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
+        Part::ToolCall { id, name, arguments } => {
+            Some(Asked { id: id.clone(), name: name.clone(), call: call_hash(name, arguments) })
+        }
+        _ => None,
+    });
+    SeenCall {
+        run,
+        trace_id: span.trace_id,
+        span_id: span.span_id,
+        kind: span.kind,
+        start: span.start.or(span.end),
+        end: span.end,
+        model: span.model.clone(),
+        usage: span.usage.clone(),
+        cost,
+        refused: http_status(span),
+        is_error: span.status.is_error(),
+        temperature: span.parameters.get("temperature").and_then(Json::as_f64),
+        prompt,
+        asked: asked.collect(),
+    }
+}
+
 impl SeenCall {
     /// Returns how long it took.
     pub(super) fn duration_ns(&self) -> Option<u64> {
@@ -293,6 +311,11 @@ impl SeenCall {
             Cost::Known { lines, .. } => lines.first().map(|line| line.price_row.as_str()),
             Cost::Unknown { .. } => None,
         }
+    }
+
+    /// Returns whether it is known to have cost nothing.
+    pub(super) fn is_free(&self) -> bool {
+        self.cost.known() == Some(NanoUsd::ZERO)
     }
 
     /// Returns what it cost; `None` when that is not known, or nothing.

@@ -311,3 +311,23 @@ fn what_is_not_known_of_a_call_leaves_it_out_and_is_counted() {
     assert_eq!(found.cost, NanoUsd(10 * 2_500 + 10_000));
     assert_eq!(price_trace(&trace(0, run)).known(), None);
 }
+
+/// What a call shares with the one before it is not hashed again, and the chain is the same.
+#[test]
+fn a_prompt_has_one_chain_whatever_came_before_it() {
+    let second =
+        "  llm gpt-4o in=3 out=1 @5s +1s offers=[t{}]\n    <- user \"a\"\n    <- assistant \"b\"\n    <- user \"c\"\n";
+    let before = ["<- user \"a\"", "<- user \"a\"\n    <- assistant \"b\"\n    <- user \"d\"", "<- user \"x\""];
+    let alone = seen(&[format!("agent a\n{second}")]);
+    let chain = |seen: &Observed| {
+        let call = seen.calls().last().unwrap();
+        let prompt = call.prompt.as_ref().unwrap();
+        (prompt.whole, prompt.chain.iter().map(|link| (link.hash, link.length)).collect::<Vec<_>>())
+    };
+    for first in before {
+        for offers in ["offers=[t{}]", ""] {
+            let first = format!("agent a\n  llm gpt-4o in=1 out=1 @0s +1s {offers}\n    {first}\n{second}");
+            assert_eq!(chain(&seen(&[first.clone()])), chain(&alone), "{first}");
+        }
+    }
+}
