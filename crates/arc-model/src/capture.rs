@@ -67,6 +67,9 @@ pub struct CaptureRuns {
     pub rejected: u64,
     /// Of these, runs it could not even write down, because the disk or its share of it was full.
     pub dropped: u64,
+    /// Runs beside these that it left out on purpose: only a share of all is recorded.
+    #[serde(default)]
+    pub unsampled: u64,
 }
 
 /// What became of what a source captured, runs apart.
@@ -162,6 +165,7 @@ impl CaptureRuns {
         self.cut_short = self.cut_short.saturating_add(other.cut_short);
         self.rejected = self.rejected.saturating_add(other.rejected);
         self.dropped = self.dropped.saturating_add(other.dropped);
+        self.unsampled = self.unsampled.saturating_add(other.unsampled);
     }
 }
 

@@ -136,6 +136,7 @@ impl App {
             cut_short: ledger.runs_closed,
             rejected: ledger.runs_rejected(),
             dropped: ledger.runs_dropped,
+            unsampled: ledger.runs_unsampled,
         });
         let counts = &mut capture.counts;
         counts.spans_stored = ledger.spans_delivered;

@@ -98,6 +98,7 @@ pub(crate) fn print(all: &Collected, as_json: bool) -> Result<(), Failure> {
         (all.runs_in_flight, "not ended or not delivered yet"),
         (ledger.runs_rejected(), "rejected"),
         (ledger.runs_dropped, "lost: the disk or the spool was full"),
+        (ledger.runs_unsampled, "left out on purpose, as `sample` says"),
     ] {
         if count > 0 {
             parts.push(format!("{} {what}", number::count(count)));

@@ -95,7 +95,12 @@ fn write_source(text: &mut String, source: &Capture) -> std::fmt::Result {
     let spans = number::counted(source.counts.spans_stored, "span");
     let runs = match source.runs {
         Some(runs) => {
-            format!("{} of {} stored", number::count(runs.stored), number::counted(runs.started, "started run"))
+            let left_out = match runs.unsampled {
+                0 => String::new(),
+                more => format!(" ({} more left out on purpose)", number::count(more)),
+            };
+            let started = number::counted(runs.started, "started run");
+            format!("{} of {started} stored{left_out}", number::count(runs.stored))
         }
         None => "does not say how many runs it started".to_owned(),
     };

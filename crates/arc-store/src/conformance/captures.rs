@@ -8,7 +8,7 @@ fn process(source: &str, seen: i64, started: u64) -> Capture {
     let mut capture = Capture::new(source, CaptureKind::Process, "agent.py \0 ü", at(seen));
     capture.host = Some("host".into());
     capture.pid = Some(u32::MAX);
-    capture.runs = Some(CaptureRuns { started, stored: started, cut_short: 1, rejected: 0, dropped: 0 });
+    capture.runs = Some(CaptureRuns { started, stored: started, cut_short: 1, rejected: 0, dropped: 0, unsampled: 2 });
     capture.counts.reject(RejectedUnit::Span, "no id", 2);
     capture.gap_at = Some(at(seen));
     capture

@@ -55,6 +55,7 @@ function Sources({ ledger: { total, sources } }: { ledger: CaptureLedger }) {
         {formatCount(total.runs.stored)} of {plural(total.runs.started, "started run")} stored,{" "}
         {formatCount(total.runs_in_flight)} under way, {formatCount(total.runs.rejected)} rejected,{" "}
         {formatCount(total.runs.dropped)} dropped
+        {total.runs.unsampled ? `; ${formatCount(total.runs.unsampled)} more left out on purpose` : null}
       </p>
       {/* A keyboard can scroll only what it can reach. */}
       <div className={css.scroll} tabIndex={0} role="region" aria-label="Sources">
