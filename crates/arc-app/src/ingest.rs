@@ -47,7 +47,7 @@ impl App {
             return Ok(Appended::default());
         }
         self.ensure_project(project).await?;
-        Ok(self.inner.traces.append(project, &spans, self.now()).await?)
+        Ok(self.inner.traces.append_owned(project, spans, self.now()).await?)
     }
 
     /// Reads an OTLP request and stores its spans, each in the project its resource names, else in
