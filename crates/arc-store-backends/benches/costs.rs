@@ -32,21 +32,23 @@ fn main() {
         };
         let start = Instant::now();
         for first in (0..runs).step_by(usize::try_from(BATCH).unwrap()) {
-            let batch: Vec<Settled> =
-                (first..(first + BATCH).min(runs)).map(|number| settled(&pattern, number, &mut random)).collect();
+            let batch: Vec<Settled> = (first..(first + BATCH).min(runs))
+                .map(|number| settled(&pattern, (number, runs), &mut random))
+                .collect();
             store.settle(&batch, Timestamp::default()).await.unwrap();
         }
         println!("{runs} runs of 5 agents over 365 days settled in {:.0?}", start.elapsed());
         for agent in [None, Some(AgentName::new("agent 3"))] {
-            for by in CostDimension::ALL {
-                read(&store, by, agent.clone()).await;
+            for since in [None, Some(Timestamp::from_nanos((20_365 - 30) * DAY))] {
+                for by in CostDimension::ALL.into_iter().filter(|by| since.is_none() || !by.is_all_time()) {
+                    read(&store, CostQuery { by, agent: agent.clone(), since, limit: 20 }).await;
+                }
             }
         }
     });
 }
 
-async fn read(store: &SqliteStore, by: CostDimension, agent: Option<AgentName>) {
-    let query = CostQuery { by, agent, since: None, limit: 20 };
+async fn read(store: &SqliteStore, query: CostQuery) {
     let mut times = Vec::new();
     let mut lines = 0;
     for _ in 0..READS {
@@ -55,17 +57,20 @@ async fn read(store: &SqliteStore, by: CostDimension, agent: Option<AgentName>) 
         times.push(start.elapsed());
     }
     times.sort_unstable();
+    let (by, since) = (query.by, query.since.map_or("all time", |_| "30 days"));
     let of = query.agent.map_or("all agents", |_| "one agent");
     let (median, slowest) = (times.get(times.len() / 2).unwrap(), times.last().unwrap());
-    println!("by {by:<8} {of:<10} {lines:>3} lines: median {median:>9.2?}, slowest {slowest:>9.2?}");
+    println!("by {by:<8} {of:<10} {since:<8} {lines:>3} lines: median {median:>9.2?}, slowest {slowest:>9.2?}");
 }
 
-fn settled(pattern: &Run, number: u64, random: &mut Generator) -> Settled {
+fn settled(pattern: &Run, (number, runs): (u64, u64), random: &mut Generator) -> Settled {
     let mut run = pattern.clone();
     run.trace_id = TraceId::derive(&[&number.to_le_bytes()]);
     run.agent.name = AgentName::new(format!("agent {}", random.below(5)));
     run.agent.version = Some(format!("1.{}", random.below(12)));
-    run.started_at = Some(Timestamp::from_nanos(i64::try_from(random.below(365)).unwrap() * DAY + 20_000 * DAY));
+    // As time goes on: a day's runs arrive together.
+    let day = i64::try_from(number * 365 / runs).unwrap();
+    run.started_at = Some(Timestamp::from_nanos((20_000 + day) * DAY));
     run.user = Some(UserId::new(format!("user {}", random.below(50_000))));
     run.session = Some(SessionId::new(format!("session {number}")));
     run.outcome.verdict = random.pick(&[Verdict::Succeeded, Verdict::Failed, Verdict::Unknown]);

@@ -90,7 +90,7 @@ fn ratios(total: &CostSums, outcomes: &[CostTally]) -> CostRatios {
         per_success: per(total.succeeded),
         succeeded_cost: of("succeeded"),
         failed_cost: of("failed"),
-        repeated_cost: known.map(|_| amount(total.repeated_cost)),
+        repeated_cost: known.filter(|_| total.calls > 0).map(|_| amount(total.repeated_cost)),
         run_ns: mean(total.time_ns, total.timed),
         model_time: share(total.model_ns),
         tool_time: share(total.tool_ns),

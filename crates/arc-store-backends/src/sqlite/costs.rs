@@ -1,7 +1,7 @@
 //! Divisions of cost and time: sums by model, tool, agent and so on, kept while runs settle.
 //!
-//! `cost_days` has a row per agent, day and name; `cost_totals` one per agent and name, for users and
-//! sessions. What a run adds is kept with it, so that it can be taken away again when it is settled anew.
+//! `cost_days` has a row per day, agent and name, for questions about a time; `cost_totals` one per agent
+//! and name, for all others, and alone for users and sessions. What a run adds is kept with it, so that it can be taken away again when it is settled anew.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -52,12 +52,14 @@ impl Changes {
         sums: &CostSums,
         sign: i64,
     ) {
-        let day = (!by.is_all_time()).then(|| utc_day(run.at()).as_nanos());
-        let key = (project.clone(), by, run.agent.name.clone(), day, name);
         let numbers = sums.numbers();
-        let known = self.0.entry(key).or_insert_with(|| vec![0; numbers.len()]);
-        for (known, number) in known.iter_mut().zip(numbers) {
-            *known = known.saturating_add(number.saturating_mul(sign));
+        let day = (!by.is_all_time()).then(|| utc_day(run.at()).as_nanos());
+        for day in day.map(Some).into_iter().chain([None]) {
+            let key = (project.clone(), by, run.agent.name.clone(), day, name.clone());
+            let known = self.0.entry(key).or_insert_with(|| vec![0; numbers.len()]);
+            for (known, &number) in known.iter_mut().zip(&numbers) {
+                *known = known.saturating_add(number.saturating_mul(sign));
+            }
         }
     }
 
@@ -117,14 +119,14 @@ pub(super) fn read(db: &Connection, project: &ProjectId, query: &CostQuery) -> R
             let by = query.by;
             return Err(StoreError::Invalid(format!("cost by {by} is kept over all time only; ask without a time")));
         }
-        return totals(db, project, query);
+        return dearest(db, project, query);
     }
-    let (sql, values) = select_days(project, query, true);
+    let (sql, values) = select_sums(project, query, true);
     let summed = list(db, &sql, params_from_iter(values), |row| tally(row, false));
     let tallies = match summed {
         // A sum that no integer holds: add up here, where sums stop.
         Err(error) if error.to_string().contains("overflow") => {
-            let (sql, values) = select_days(project, query, false);
+            let (sql, values) = select_sums(project, query, false);
             list(db, &sql, params_from_iter(values), |row| tally(row, false)).map_err(while_trying(READ))?
         }
         other => other.map_err(while_trying(READ))?,
@@ -148,8 +150,8 @@ fn day_name(day: i64) -> String {
     arc_model::Timestamp::from_nanos(day).to_string()
 }
 
-/// Returns the statement that reads `cost_days`, summed by name or row by row.
-pub(super) fn select_days(project: &ProjectId, query: &CostQuery, summed: bool) -> (String, Vec<Value>) {
+/// Returns the statement that reads the sums of a division, added up by name or row by row.
+pub(super) fn select_sums(project: &ProjectId, query: &CostQuery, summed: bool) -> (String, Vec<Value>) {
     let (dimension, has_name, name) = match query.by {
         CostDimension::Agent => (CostDimension::Outcome, "1", "agent"),
         CostDimension::Day => (CostDimension::Outcome, "1", "CAST(day AS TEXT)"),
@@ -157,8 +159,10 @@ pub(super) fn select_days(project: &ProjectId, query: &CostQuery, summed: bool) 
     };
     let sums: Vec<String> =
         CostSums::NAMES.iter().map(|sum| if summed { format!("sum({sum})") } else { (*sum).to_owned() }).collect();
+    let is_by_day = query.since.is_some() || query.by == CostDimension::Day;
+    let table = if is_by_day { "cost_days" } else { "cost_totals" };
     let mut sql =
-        format!("SELECT {has_name}, {name}, {} FROM cost_days WHERE project = ? AND dimension = ?", sums.join(", "));
+        format!("SELECT {has_name}, {name}, {} FROM {table} WHERE project = ? AND dimension = ?", sums.join(", "));
     let mut values = vec![Value::Text(project.as_str().to_owned()), Value::Text(dimension.as_str().to_owned())];
     if let Some(agent) = &query.agent {
         sql.push_str(" AND agent = ?");
@@ -174,13 +178,13 @@ pub(super) fn select_days(project: &ProjectId, query: &CostQuery, summed: bool) 
     (sql, values)
 }
 
-fn totals(db: &Connection, project: &ProjectId, query: &CostQuery) -> Result<Vec<CostTally>, StoreError> {
-    let (sql, values) = select_totals(project, query);
+fn dearest(db: &Connection, project: &ProjectId, query: &CostQuery) -> Result<Vec<CostTally>, StoreError> {
+    let (sql, values) = select_dearest(project, query);
     list(db, &sql, params_from_iter(values), |row| tally(row, true)).map_err(while_trying(READ))
 }
 
-/// Returns the statement that reads `cost_totals`.
-pub(super) fn select_totals(project: &ProjectId, query: &CostQuery) -> (String, Vec<Value>) {
+/// Returns the statement that lists the dearest users or sessions.
+pub(super) fn select_dearest(project: &ProjectId, query: &CostQuery) -> (String, Vec<Value>) {
     let of_agent = if query.agent.is_some() { " AND agent = ?" } else { "" };
     let sql = format!(
         "SELECT has_name, name, {}, agent FROM cost_totals WHERE project = ? AND dimension = ?{of_agent} \

@@ -34,10 +34,11 @@ CREATE TABLE cost_days (
     tool_ns            INTEGER NOT NULL,
     first_token_ns     INTEGER NOT NULL,
     first_token_calls  INTEGER NOT NULL,
-    PRIMARY KEY (project, dimension, agent, day, has_name, name)
+    PRIMARY KEY (project, dimension, day, agent, has_name, name)
 ) STRICT, WITHOUT ROWID;
 
--- Divisions by what can be as many as runs: over all time only.
+-- The same over all time, which answers without reading a row per day; users and sessions are only here, because there
+-- can be as many as runs.
 CREATE TABLE cost_totals (
     project            TEXT    NOT NULL,
     dimension          TEXT    NOT NULL,
