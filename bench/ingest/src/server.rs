@@ -36,7 +36,9 @@ pub(crate) fn start(program: &Path, home: &Path) -> Result<Server> {
     let Some(address) = line.trim().strip_prefix("listening on http://").and_then(|text| text.parse().ok()) else {
         let _ = child.kill();
         let _ = child.wait();
-        bail!("it does not listen: {line}{}", said(home));
+        let said = said(home);
+        let why = said.rfind("error:").and_then(|at| said.get(at..)).unwrap_or(&said);
+        bail!("it does not listen: {line}{why}");
     };
     Ok(Server { child, address })
 }
