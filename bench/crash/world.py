@@ -116,6 +116,9 @@ class World:
             "OPENAI_BASE_URL": f"{self.models}/v1",
             "OPENAI_API_KEY": "none",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # Other servers may run on this machine.
+            "ARC_EVAL_OTLP_GRPC_PORT": "off",
+            "ARC_EVAL_OTLP_HTTP_PORT": "off",
         }
         return clean | ({"ARC_EVAL_ENDPOINT": self.address} if endpoint else {})
 

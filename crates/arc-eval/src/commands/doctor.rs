@@ -4,7 +4,7 @@ use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use arc_app::Ledger;
 use arc_model::Capture;
-use arc_spool::{Liveness, Spool};
+use arc_spool::{Liveness, Process, Spool};
 use serde::Deserialize;
 
 use super::open_to_read;
@@ -126,6 +126,16 @@ fn spool(config: &Config) -> (Check, bool) {
         output::doctor::size(spool.used_bytes()),
         number::counted(alive as u64, "program"),
     );
+    let is_meant_elsewhere = |process: &&Process| {
+        let endpoint = process.endpoint.as_deref().map(|endpoint| endpoint.trim_end_matches('/'));
+        process.liveness == Liveness::Dead && endpoint.is_some_and(|endpoint| endpoint != config.endpoint)
+    };
+    if let Some(process) = processes.iter().find(is_meant_elsewhere) {
+        // A server leaves these alone: they may not be meant for it.
+        let elsewhere = output::plain_line(process.endpoint.as_deref().unwrap_or_default(), 80);
+        let todo = format!("some of it was meant for {elsewhere}; `arc-eval collect` sends it to {}", config.endpoint);
+        return (Check::new("spool", State::Note, found, todo), true);
+    }
     if left > 0 {
         let todo = "`arc-eval serve` on this machine takes in what ended programs left, `arc-eval collect` sends it";
         return (Check::new("spool", State::Note, found, todo), true);

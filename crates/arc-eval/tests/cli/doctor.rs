@@ -1,5 +1,7 @@
 //! `arc-eval doctor`, and what reading commands make of a store that is not there.
 
+use arc_spool::{Options, Writer};
+
 use crate::Home;
 
 #[test]
@@ -37,4 +39,18 @@ fn a_command_that_reads_makes_no_store() {
     }
     assert_eq!(home.run(&["debug"]).code, Some(0));
     assert!(!home.has("arc-eval.db"));
+}
+
+#[test]
+fn what_was_meant_for_another_server_is_said_to_wait_for_collect() {
+    let home = Home::new("doctor-elsewhere");
+    let mut options = Options::new(home.at("spool"));
+    options.endpoint = Some("localhost:8000".to_owned());
+    let writer = Writer::new(options);
+    assert!(writer.prepare(1));
+    drop(writer);
+    let ran =
+        crate::Ran::from(home.command(&["doctor"]).env("ARC_EVAL_ENDPOINT", "http://127.0.0.1:9").output().unwrap());
+    let told = "some of it was meant for localhost:8000; `arc-eval collect` sends it to http://127.0.0.1:9";
+    assert!(ran.stdout.contains(told), "{ran:#?}");
 }
