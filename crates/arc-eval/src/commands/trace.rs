@@ -12,7 +12,8 @@ pub(super) async fn run(config: &Config, arguments: &Trace, id: TraceId) -> Resu
         Some(detail) => output::run::print(&detail, arguments.full, arguments.json),
         None => Err(Failure::usage(format!(
             "no settled run {id} in project `{}` of {}; a run that was just sent settles a moment after it ends",
-            config.project, config.store
+            config.project,
+            arc_store_backends::without_password(&config.store)
         ))),
     }
 }

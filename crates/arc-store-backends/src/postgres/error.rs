@@ -38,7 +38,7 @@ pub(super) fn unavailable(
 /// Wraps why no connection could be had.
 pub(super) fn no_connection(place: &Config) -> impl Fn(PoolError) -> StoreError {
     move |error| match error {
-        PoolError::Backend(error) => refused(place, error),
+        PoolError::Backend(error) => refused(place, &error),
         PoolError::Timeout(_) => {
             unavailable("wait for a free connection to PostgreSQL", "all connections are busy; try again later")
         }
@@ -47,12 +47,12 @@ pub(super) fn no_connection(place: &Config) -> impl Fn(PoolError) -> StoreError 
 }
 
 /// Explains why PostgreSQL did not let this program in.
-pub(super) fn refused(place: &Config, error: Error) -> StoreError {
+pub(super) fn refused(place: &Config, error: &Error) -> StoreError {
     const ATTEMPTED: &str = "connect to PostgreSQL";
     let (at, user) = (address(place), place.get_user().unwrap_or_default());
     let database = place.get_dbname().unwrap_or(user);
     let Some(code) = error.code() else {
-        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         return unavailable(
             ATTEMPTED,
             format!("no answer from {at}: {why}; is the server running, and is this its address?"),
@@ -64,7 +64,7 @@ pub(super) fn refused(place: &Config, error: Error) -> StoreError {
     if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
         return StoreError::Invalid(format!(
             "PostgreSQL at {at} does not let user `{user}` in: {}; if it asks for encryption, add ?sslmode=require",
-            server_message(&error)
+            server_message(error)
         ));
     }
     if *code == SqlState::INVALID_CATALOG_NAME {
@@ -72,7 +72,7 @@ pub(super) fn refused(place: &Config, error: Error) -> StoreError {
             "PostgreSQL at {at} has no database `{database}`; make it with: CREATE DATABASE \"{database}\" ENCODING 'UTF8'"
         ));
     }
-    unavailable(ATTEMPTED, format!("{at}: {}", server_message(&error)))
+    unavailable(ATTEMPTED, format!("{at}: {}", server_message(error)))
 }
 
 fn server_message(error: &Error) -> String {
@@ -89,5 +89,5 @@ fn address(place: &Config) -> String {
 }
 
 fn is_of_the_connection(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error + 'static>::is::<std::io::Error>)
 }

@@ -17,6 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The schema in which everything is, unless the address names another one.
 const SCHEMA: &str = "arc_eval";
 
+/// An acknowledged write is on the disk, whatever the server does for others.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                       WHERE current_setting('synchronous_commit') = 'off'";
+
 /// What an address says.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -84,9 +88,6 @@ impl Place {
         } else {
             Manager::from_config(config, NoTls, how)
         };
-        // An acknowledged write is on the disk, whatever the server does for others.
-        const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
-                               WHERE current_setting('synchronous_commit') = 'off'";
         let durable = Hook::async_fn(|db, _| {
             Box::pin(async move { db.batch_execute(DURABLE).await.map_err(HookError::Backend) })
         });

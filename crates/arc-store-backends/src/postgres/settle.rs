@@ -43,7 +43,9 @@ pub(super) async fn settle(tx: &Transaction<'_>, settled: &[Settled], now: Times
     let count = tx.prepare_cached(count).await.map_err(&failed)?;
     let last = tx.query_one(&count, &[&bits(settled.len() as u64)]).await.map_err(&failed)?;
     let before: i64 = last.try_get::<_, i64>(0).map_err(&failed)? - bits(settled.len() as u64);
-    items.values_mut().for_each(|item| item.seq += before);
+    for item in items.values_mut() {
+        item.seq += before;
+    }
     let names = items.values().flat_map(|item| {
         let run = &item.settled.run;
         let own = [item.settled.project.as_str(), run.agent.name.as_str()];

@@ -110,22 +110,16 @@ impl Shared {
     async fn store(&self, group: Vec<Job>) {
         match self.commit(&group).await {
             Ok(stored) => answer(group, stored),
-            Err(error) if group.len() == 1 => {
-                group.into_iter().for_each(|job| drop(job.reply.send(Err(repeat(&error)))))
-            }
-            Err(error @ StoreError::Unavailable { .. }) => {
-                // None of them would fare better alone.
-                for job in group {
-                    // A caller who stopped waiting does not want the answer.
-                    let _ = job.reply.send(Err(repeat(&error)));
-                }
+            // None of them would fare better alone.
+            Err(error) if group.len() == 1 || matches!(error, StoreError::Unavailable { .. }) => {
+                refuse(group, &error);
             }
             Err(_) => {
                 for job in group {
                     let alone = vec![job];
                     match self.commit(&alone).await {
                         Ok(stored) => answer(alone, stored),
-                        Err(error) => alone.into_iter().for_each(|job| drop(job.reply.send(Err(repeat(&error))))),
+                        Err(error) => refuse(alone, &error),
                     }
                 }
             }
@@ -172,6 +166,13 @@ fn answer(group: Vec<Job>, stored: Vec<(Appended, i64)>) {
     for (Job { batch, reply }, (appended, first)) in group.into_iter().zip(stored) {
         // A caller who stopped waiting does not want the answer.
         let _ = reply.send(Ok(Stored { appended, batch, first }));
+    }
+}
+
+fn refuse(group: Vec<Job>, error: &StoreError) {
+    for job in group {
+        // As above.
+        let _ = job.reply.send(Err(repeat(error)));
     }
 }
 
