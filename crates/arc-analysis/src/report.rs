@@ -13,7 +13,7 @@ pub use recommendations::Recommendation;
 
 use crate::{
     cost::{self, CostFigures},
-    reliability::{self, Reliability, rate},
+    reliability::{self, Recent, Reliability, rate},
 };
 
 /// What there is to say about an agent.
@@ -26,6 +26,9 @@ pub struct Report {
     pub generated_at: Timestamp,
     /// Will it finish the task every time.
     pub reliability: Reliability,
+    /// What its latest runs tell beyond counts; `None` where they were not read.
+    #[serde(default)]
+    pub recent: Option<Recent>,
     /// What it costs.
     pub cost: CostFigures,
     /// What breaks, worst first.
@@ -85,6 +88,7 @@ pub fn report(agent: &AgentSummary, figures: &AgentFigures, catalog: &Catalog, n
         },
         generated_at: now,
         reliability,
+        recent: None,
         cost,
         issues,
         recommendations,

@@ -1,9 +1,12 @@
 //! Agents, and the report on one.
 
-use arc_analysis::Report;
+use arc_analysis::{
+    Report,
+    reliability::{RECENT_RUNS, recent},
+};
 use arc_model::{AgentName, AgentSummary, ProjectId};
 
-use crate::{App, AppError};
+use crate::{App, AppError, RunQuery};
 
 /// What there is to say about one agent of a project, and which others there are.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +43,10 @@ impl App {
     async fn report_on(&self, project: &ProjectId, agent: Option<&AgentSummary>) -> Result<Option<Report>, AppError> {
         let Some(agent) = agent else { return Ok(None) };
         let figures = self.inner.traces.figures(project, &agent.name).await?;
-        Ok(Some(arc_analysis::report(agent, &figures, self.inner.catalog, self.now())))
+        // A bounded number, so that a report costs the same however many runs there are.
+        let latest = RunQuery { agent: Some(agent.name.clone()), limit: RECENT_RUNS, ..RunQuery::default() };
+        let runs = self.runs(project, &latest).await?.items;
+        let report = arc_analysis::report(agent, &figures, self.inner.catalog, self.now());
+        Ok(Some(Report { recent: recent(&runs), ..report }))
     }
 }

@@ -63,7 +63,7 @@ impl Notifier for Channels {
 
 /// Posts once; the error never shows the address, which is a secret of its owner.
 fn post(http: &ureq::Agent, url: &str, body: &Value) -> Result<(), String> {
-    match http.post(url).send_json(body) {
+    match http.post(url).content_type("application/json").send(body.to_string()) {
         Ok(_) => Ok(()),
         Err(ureq::Error::StatusCode(status)) => Err(format!("the server answered {status}")),
         Err(error) => Err(error.to_string().replace(url, "the address")),

@@ -4,7 +4,7 @@
 //! of one task tell less than trials of two tasks, so the naive interval is too narrow.
 
 use arc_model::{Interval, Method, Rate};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -52,6 +52,18 @@ pub(crate) fn wilson_of_share(share: f64, n: u64) -> Interval {
     let low = if share <= 0.0 { 0.0 } else { (centre - reach) / scale };
     let high = if share >= 1.0 { 1.0 } else { (centre + reach) / scale };
     Interval { low: low.clamp(0.0, 1.0), high: high.clamp(0.0, 1.0), method: Method::Wilson }
+}
+
+/// Returns Jeffreys' 95 % interval; `None` when `n` is zero.
+///
+/// The middle 95 % of the Beta(x + ½, n − x + ½) posterior; at no or only successes it reaches the end
+/// (Brown, Cai and `DasGupta`, 2001, as above, §4.1.1).
+pub fn jeffreys(successes: u64, n: u64) -> Option<Interval> {
+    let failures = n.checked_sub(successes).filter(|_| n > 0)?;
+    let beta = Beta::new(float(successes) + 0.5, float(failures) + 0.5).ok()?;
+    let low = if successes == 0 { 0.0 } else { beta.inverse_cdf(0.025) };
+    let high = if failures == 0 { 1.0 } else { beta.inverse_cdf(0.975) };
+    Some(Interval { low, high, method: Method::Jeffreys })
 }
 
 /// Returns the 95 % t interval of the pooled rate, robust against trials of one task being alike;

@@ -6,19 +6,23 @@
 mod alarm;
 mod grade;
 mod interval;
+mod macro_rate;
 mod pass_k;
+mod recent;
 mod trend;
 
 #[cfg(test)]
 mod tests;
 
-use arc_model::{AgentFigures, Rate, TaskTally, Timestamp};
+use arc_model::{AgentFigures, Interval, Rate, TaskTally, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use alarm::{Alarm, AlarmSettings, Drop};
 pub use grade::{Grade, Letter, grade};
-pub use interval::{Cluster, clustered_rate, rate, task_clustered, wilson};
+pub use interval::{Cluster, clustered_rate, jeffreys, rate, task_clustered, wilson};
+pub use macro_rate::{TaskMean, consistency, macro_success};
 pub use pass_k::{PassAtK, Trials, pass_at_k, pass_hat_k};
+pub use recent::{Ending, Latency, Quantile, RECENT_RUNS, Recent, quantile, recent};
 pub use trend::{Direction, ENOUGH_RUNS, SIGNIFICANCE, Trend, TrendTest, compare, trend};
 
 pub(crate) use interval::{clustered_error, float, wilson_of_share};
@@ -39,6 +43,15 @@ pub struct Reliability {
     pub success: Rate,
     /// The same with the interval that takes all runs for independent.
     pub success_naive: Rate,
+    /// The same with Jeffreys' interval, which suits small counts and also takes runs for independent.
+    #[serde(default)]
+    pub success_jeffreys: Option<Interval>,
+    /// The mean of the tasks' success rates, where `success` pools all runs; `None` without a task.
+    #[serde(default)]
+    pub success_macro: Option<TaskMean>,
+    /// How often two trials of a task agree; `None` when no task was tried twice.
+    #[serde(default)]
+    pub consistency: Option<TaskMean>,
     /// How many tasks were tried.
     pub tasks: TaskCount,
     /// The letter of `success`; `None` when no outcome is known.
@@ -47,6 +60,10 @@ pub struct Reliability {
     pub pass_hat_k: Vec<PassAtK>,
     /// The chance that at least one of k tries of a task succeeds.
     pub pass_at_k: Vec<PassAtK>,
+    /// Whether the figures for different k are over different tasks, because some have fewer than k
+    /// trials: then a change from one k to the next may be that of the tasks.
+    #[serde(default)]
+    pub tasks_change_with_k: bool,
     /// This week against the week before.
     pub trend: Trend,
     /// Tool calls that succeeded with arguments that fit their schema, among those that can be judged.
@@ -86,11 +103,15 @@ pub fn reliability(figures: &AgentFigures, now: Timestamp) -> Reliability {
         unknown_outcomes: unknown,
         success,
         success_naive: rate(succeeded, succeeded + failed),
+        success_jeffreys: jeffreys(succeeded, succeeded + failed),
+        success_macro: macro_success(&trials),
+        consistency: consistency(&trials),
         tasks: TaskCount {
             count: count(trials.len()),
             repeated: count(trials.iter().filter(|task| task.n >= 2).count()),
         },
         grade: grade(&success),
+        tasks_change_with_k: trials.iter().any(|task| task.n > 0 && task.n < longest),
         pass_hat_k: (1..=longest).filter_map(|k| pass_hat_k(&trials, k)).collect(),
         pass_at_k: (1..=longest).filter_map(|k| pass_at_k(&trials, k)).collect(),
         trend: trend(figures, now),

@@ -64,7 +64,7 @@ fn print(recommendations: &[Recommendation]) -> String {
 fn an_agent_without_runs_has_a_report_without_claims() {
     let report = report_of(&AgentFigures::default());
     let json = serde_json::to_string(&report).unwrap();
-    expect![[r#"{"agent":{"name":"airline","version":"2","domain":null,"framework":null},"generated_at":"2025-03-20T12:00:00Z","reliability":{"runs":0,"unknown_outcomes":0,"success":{"successes":0,"n":0,"estimate":null,"interval":null},"success_naive":{"successes":0,"n":0,"estimate":null,"interval":null},"tasks":{"count":0,"repeated":0},"grade":null,"pass_hat_k":[],"pass_at_k":[],"trend":{"direction":"not_enough_data","test":null,"p_value":null,"recent":{"successes":0,"n":0,"estimate":null,"interval":null},"before":{"successes":0,"n":0,"estimate":null,"interval":null},"change_points":null},"tool_accuracy":{"successes":0,"n":0,"estimate":null,"interval":null},"step_limit_failures":0,"timeout_failures":0},"cost":{"per_run":null,"priced_runs":0,"runs":0,"unpriced":[],"weekly_change":null,"projected_month":null},"issues":[],"recommendations":[]}"#]].assert_eq(&json);
+    expect![[r#"{"agent":{"name":"airline","version":"2","domain":null,"framework":null},"generated_at":"2025-03-20T12:00:00Z","reliability":{"runs":0,"unknown_outcomes":0,"success":{"successes":0,"n":0,"estimate":null,"interval":null},"success_naive":{"successes":0,"n":0,"estimate":null,"interval":null},"success_jeffreys":null,"success_macro":null,"consistency":null,"tasks":{"count":0,"repeated":0},"grade":null,"pass_hat_k":[],"pass_at_k":[],"tasks_change_with_k":false,"trend":{"direction":"not_enough_data","test":null,"p_value":null,"recent":{"successes":0,"n":0,"estimate":null,"interval":null},"before":{"successes":0,"n":0,"estimate":null,"interval":null},"change_points":null},"tool_accuracy":{"successes":0,"n":0,"estimate":null,"interval":null},"step_limit_failures":0,"timeout_failures":0},"recent":null,"cost":{"per_run":null,"priced_runs":0,"runs":0,"unpriced":[],"weekly_change":null,"projected_month":null},"issues":[],"recommendations":[]}"#]].assert_eq(&json);
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
 }
 
@@ -112,6 +112,29 @@ fn the_shape_is_the_one_that_the_page_and_the_api_were_promised() {
                 "method": "wilson"
               }
             },
+            "success_jeffreys": {
+              "low": 0.28375167956341235,
+              "high": 0.9715291049128533,
+              "method": "jeffreys"
+            },
+            "success_macro": {
+              "value": 0.75,
+              "tasks": 2,
+              "interval": {
+                "low": 0.0,
+                "high": 1.0,
+                "method": "student_t"
+              }
+            },
+            "consistency": {
+              "value": 0.5,
+              "tasks": 2,
+              "interval": {
+                "low": 0.0,
+                "high": 1.0,
+                "method": "student_t"
+              }
+            },
             "tasks": {
               "count": 2,
               "repeated": 2
@@ -144,6 +167,7 @@ fn the_shape_is_the_one_that_the_page_and_the_api_were_promised() {
                 "tasks": 2
               }
             ],
+            "tasks_change_with_k": false,
             "trend": {
               "direction": "not_enough_data",
               "test": null,
@@ -175,6 +199,7 @@ fn the_shape_is_the_one_that_the_page_and_the_api_were_promised() {
             "step_limit_failures": 0,
             "timeout_failures": 0
           },
+          "recent": null,
           "cost": {
             "per_run": 13000000,
             "priced_runs": 5,

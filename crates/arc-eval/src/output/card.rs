@@ -5,7 +5,7 @@ use std::fmt::Write;
 use arc_analysis::{
     Report,
     cost::savings::Savings,
-    reliability::{Direction, PassAtK, Reliability, TrendTest},
+    reliability::{Direction, PassAtK, Quantile, Reliability, TrendTest},
 };
 use arc_model::AgentSummary;
 use owo_colors::OwoColorize;
@@ -55,6 +55,7 @@ fn write_card(text: &mut String, report: &Report) -> std::fmt::Result {
     });
     writeln!(text, "{}\n", style::aside(&about.collect::<Vec<_>>().join(" · ")))?;
     write_reliability(text, &report.reliability)?;
+    write_recent(text, report)?;
     write_cost(text, report)?;
     write_issues(text, report)?;
     for (index, todo) in report.recommendations.iter().enumerate() {
@@ -128,7 +129,38 @@ fn write_pass_k(text: &mut String, reliability: &Reliability) -> std::fmt::Resul
     writeln!(text, "Tries (k)      {}", row(&|one| one.k.to_string(), &reliability.pass_hat_k))?;
     writeln!(text, "  all succeed  {}  pass^k", row(&value, &reliability.pass_hat_k))?;
     writeln!(text, "  one succeeds {}  pass@k", row(&value, &reliability.pass_at_k))?;
-    writeln!(text, "  tasks        {}", row(&|one| number::count(one.tasks), &reliability.pass_hat_k))
+    writeln!(text, "  tasks        {}", row(&|one| number::count(one.tasks), &reliability.pass_hat_k))?;
+    if reliability.tasks_change_with_k {
+        let note = "not the same tasks for every k: some have fewer tries, so compare only equal numbers of tasks";
+        writeln!(text, "               {}", style::aside(note))?;
+    }
+    if let Some(mean) = &reliability.success_macro {
+        let sure = mean.interval.as_ref().map(|range| format!(" ({})", number::interval(range))).unwrap_or_default();
+        let each = number::counted(mean.tasks, "task");
+        writeln!(text, "Mean of tasks  {}{sure}, each of {each} counted once", number::percent(mean.value))?;
+    }
+    match &reliability.consistency {
+        Some(agree) => writeln!(text, "Consistency    {} of two tries agree", number::percent(agree.value)),
+        None => Ok(()),
+    }
+}
+
+/// How long the latest runs took, and whether failed calls were made good.
+fn write_recent(text: &mut String, report: &Report) -> std::fmt::Result {
+    let Some(recent) = &report.recent else { return Ok(()) };
+    if let Some(latency) = &recent.latency_ms {
+        let time = |one: &Quantile| number::duration_ms(one.value);
+        let (p50, p95, p99) = (time(&latency.p50), time(&latency.p95), time(&latency.p99));
+        writeln!(
+            text,
+            "Time           p50 {p50}, p95 {p95}, p99 {p99} of the latest {}",
+            number::counted(latency.n, "run")
+        )?;
+    }
+    if recent.recovered.n > 0 {
+        writeln!(text, "Recovery       {} with a failed tool call succeeded", number::rate(&recent.recovered, "run"))?;
+    }
+    Ok(())
 }
 
 fn trend(reliability: &Reliability) -> String {
