@@ -42,7 +42,7 @@ def head(repetitions: int) -> list[str]:
         "model call and then ends as the row says; a run counts as captured when the API shows it once, with the right "
         "termination, the step it died in and the one before, its exit code and its model calls, and the ledger adds "
         "up. Visible: from the end of the process (for a server that was down or hanging: from its being back) until "
-        "the API shows that.",
+        "the API shows that; 0.00 where the run ended well before its process.",
         "",
     ]
 
