@@ -75,7 +75,7 @@ pub(crate) fn run(program: &Path) -> Result<()> {
     }
     acknowledged.extend(ids);
     let (traces, said) = (acknowledged.len() as u64, server::said(&home));
-    let counted = server.wait_for_runs(traces, std::time::Duration::from_secs(60))?;
+    let counted = server.wait_for_runs(traces, std::time::Duration::from_mins(1))?;
     ensure!(counted >= traces, "{traces} traces were acknowledged, {counted} are counted");
     server.kill()?;
     check(&home, &acknowledged)?;

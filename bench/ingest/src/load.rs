@@ -24,7 +24,7 @@ impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).context("connect")?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         Ok(Self { stream, answer: Vec::with_capacity(4096) })
     }
 
@@ -50,7 +50,7 @@ impl Connection {
 
     fn answer(&mut self) -> Result<(u16, String)> {
         self.answer.clear();
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 16_000];
         loop {
             let read = self.stream.read(&mut buffer)?;
             if read == 0 {
@@ -126,7 +126,10 @@ pub(crate) fn send(
                 rate.map(|rate| Duration::from_secs_f64((TRACES as u64 * SPANS * connections as u64) as f64 / rate));
             std::thread::spawn(move || {
                 let workload = Workload::new(seed * 1_000 + number as u64, pool);
-                let first = gap.map(|gap| gap.mul_f64(number as f64 / connections as f64));
+                let part = |gap: Duration| {
+                    gap * u32::try_from(number).unwrap_or_default() / u32::try_from(connections).unwrap_or(1).max(1)
+                };
+                let first = gap.map(part);
                 sender(address, workload, begin, duration, gap.zip(first))
             })
         })

@@ -101,7 +101,7 @@ fn resend(program: &Path, folder: &Path, pool: &Arc<Vec<u8>>, round: u64) -> Res
     let mut connection = Connection::open(server.address)?;
     let mut raw = 0;
     for agent in 0..AGENTS {
-        let (requests, bytes) = workload::resending(40, Arc::clone(pool), round * 1_000 + agent);
+        let (requests, bytes) = workload::resending(40, pool, round * 1_000 + agent);
         raw += bytes;
         for request in requests {
             ensure!(connection.export(&request)? == 200, "a turn was not taken in");

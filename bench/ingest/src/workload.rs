@@ -284,7 +284,7 @@ fn template() -> Vec<u8> {
 
 /// Returns the requests of an agent of so many turns that sends its history with every call, a request a turn, and the
 /// bytes of the messages as JSON.
-pub(crate) fn resending(turns: usize, pool: std::sync::Arc<Vec<u8>>, seed: u64) -> (Vec<Vec<u8>>, u64) {
+pub(crate) fn resending(turns: usize, pool: &[u8], seed: u64) -> (Vec<Vec<u8>>, u64) {
     let mut random = Random::new(seed);
     let mut words = |length: usize| {
         let cut = random.below(POOL_BYTES - length);
