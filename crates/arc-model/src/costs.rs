@@ -118,6 +118,7 @@ macro_rules! sums {
     };
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -173,7 +173,8 @@ pub(super) fn select_sums(project: &ProjectId, query: &CostQuery, summed: bool) 
         values.push(Value::Integer(utc_day(since).as_nanos()));
     }
     if summed {
-        sql.push_str(" GROUP BY 1, 2");
+        // Days are in the order of the table.
+        sql.push_str(if query.by == CostDimension::Day { " GROUP BY day" } else { " GROUP BY 1, 2" });
     }
     (sql, values)
 }

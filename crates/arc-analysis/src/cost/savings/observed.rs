@@ -222,18 +222,14 @@ impl Observed {
             |other: &Span| other.model.as_ref().and_then(ModelRef::name) == model && offered_to(trace, other) == tools;
         let known = before.filter(|(other, _)| is_alike(other));
         let known = known.and_then(|(other, place)| Some((other, self.calls.get(place)?.prompt.as_ref()?)));
-        let (mut chain, mut has_lengths, offered) = match known {
-            Some((other, prompt)) => {
-                let same =
-                    span.messages_in.iter().zip(&other.messages_in).take_while(|(one, other)| one == other).count();
-                let shared = prompt.chain.get(..=same).unwrap_or_default().to_vec();
-                (shared, prompt.has_lengths, prompt.offered.clone())
-            }
-            None => {
-                let offered: Vec<usize> = tools.iter().map(|tool| self.definition(tool)).collect();
-                let length = offered.iter().filter_map(|&tool| self.tools.get(tool)).map(|tool| tool.length).sum();
-                (vec![Link { hash: hash(&[&json(&model), &json(&tools)]), length }], true, offered)
-            }
+        let (mut chain, mut has_lengths, offered) = if let Some((other, prompt)) = known {
+            let same = span.messages_in.iter().zip(&other.messages_in).take_while(|(one, other)| one == other).count();
+            let shared = prompt.chain.get(..=same).unwrap_or_default().to_vec();
+            (shared, prompt.has_lengths, prompt.offered.clone())
+        } else {
+            let offered: Vec<usize> = tools.iter().map(|tool| self.definition(tool)).collect();
+            let length = offered.iter().filter_map(|&tool| self.tools.get(tool)).map(|tool| tool.length).sum();
+            (vec![Link { hash: hash(&[&json(&model), &json(&tools)]), length }], true, offered)
         };
         let mut link = *chain.last()?;
         let is_new = chain.len() - 1;
