@@ -26,8 +26,12 @@ fn the_report_is_a_card() {
           all succeed    50.0 %  33.3 %  pass^k
           one succeeds   50.0 %  66.7 %  pass@k
           tasks               3       3
+        Mean of tasks  50.0 % (0.0 – 100.0 %), each of 3 tasks counted once
+        Consistency    66.7 % of two tries agree
         Trend          not enough data: this week n = 0, the week before n = 0
         Tool accuracy  50.0 % of 6 calls (18.8 – 81.2 %)
+        Time           p50 1.0 s, p95 1.0 s, p99 1.0 s of the latest 6 runs
+        Recovery       0.0 % of 3 runs (0.0 – 56.1 %) with a failed tool call succeeded
 
         Cost per run   $0.0035  mean of 6 runs
 
