@@ -261,8 +261,14 @@ pub struct Proof {
     pub agent: AgentName,
     /// The models that were recorded.
     pub from: Vec<String>,
+    /// Their rows in the price table.
+    #[serde(default)]
+    pub from_rows: Vec<String>,
     /// The model that was asked.
     pub to: String,
+    /// Its row in the price table, where it has a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_row: Option<String>,
     /// Who serves it, where the address tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
@@ -287,8 +293,11 @@ impl Proof {
             == (&other.agent, &other.from, &other.to, &other.base_url, &other.prompt)
     }
 
-    /// Returns whether it says something about a switch of this agent from one model to another, prompts left alone.
-    pub fn is_of_switch(&self, agent: &AgentName, from: &str, to: &str) -> bool {
-        self.agent == *agent && self.prompt.is_none() && self.to == to && self.from.iter().any(|model| model == from)
+    /// Returns whether it is about a switch of this agent from one price row to another, prompts left alone.
+    pub fn is_of_switch(&self, agent: &AgentName, from_row: &str, to_row: &str) -> bool {
+        self.agent == *agent
+            && self.prompt.is_none()
+            && self.to_row.as_deref() == Some(to_row)
+            && self.from_rows.iter().any(|row| row == from_row)
     }
 }

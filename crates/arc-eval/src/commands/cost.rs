@@ -1,6 +1,9 @@
 //! `arc-eval cost`: how cost and time divide, and what could be saved.
 
-use arc_analysis::cost::{CostReport, savings::Savings};
+use arc_analysis::{
+    cost::{CostReport, savings::Savings},
+    replay::Proof,
+};
 use arc_app::{App, CostQuery};
 use arc_model::{AgentName, Timestamp};
 use serde::Serialize;
@@ -23,6 +26,8 @@ pub(crate) struct CostAnswer {
     pub(crate) savings_of: Option<AgentName>,
     /// What could be saved on its latest runs.
     pub(crate) savings: Option<Savings>,
+    /// What replays of its calls came to: a switch that was tested is measured, or withdrawn.
+    pub(crate) proofs: Vec<Proof>,
 }
 
 pub(super) async fn run(config: &Config, arguments: &Cost) -> Result<(), Failure> {
@@ -41,7 +46,11 @@ pub(super) async fn run(config: &Config, arguments: &Cost) -> Result<(), Failure
         Some(agent) if !arguments.no_savings => Some(app.savings(&config.project, agent, since).await?),
         _ => None,
     };
-    let answer = CostAnswer { report, savings_of: chosen, savings };
+    let proofs = match &chosen {
+        Some(agent) => super::replay::proofs_of(config, agent)?,
+        None => Vec::new(),
+    };
+    let answer = CostAnswer { report, savings_of: chosen, savings, proofs };
     if arguments.json {
         return output::json(&answer);
     }

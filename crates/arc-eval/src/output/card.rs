@@ -34,7 +34,7 @@ pub(crate) fn card(overview: &Overview, stored: bool) -> String {
     let mut text = format!("━━━ {} Performance ━━━\n", style::heading(&plain_line(report.agent.name.as_str(), 60)));
     let _ = write_card(&mut text, report);
     if let Some(savings) = overview.savings.as_ref().filter(|savings| !savings.savings.is_empty()) {
-        let _ = write!(text, "\n{}\n{}", style::heading("Could be saved"), super::cost::section(savings));
+        let _ = write!(text, "\n{}\n{}", style::heading("Could be saved"), super::cost::section(savings, &[]));
     }
     let others = overview.agents.iter().map(|agent| plain_line(agent.name.as_str(), 40));
     let others: Vec<String> = others.filter(|name| *name != plain_line(report.agent.name.as_str(), 40)).collect();

@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 
-use arc_analysis::cost::{
-    CostReport,
-    savings::{Basis, Saving, Savings},
+use arc_analysis::{
+    cost::{
+        CostReport,
+        savings::{Basis, ModelSwitch, Saving, Savings},
+    },
+    replay::{Proof, ProofVerdict, Reason},
 };
 use arc_model::{CostDimension, CostSums, NanoUsd};
 use owo_colors::OwoColorize as _;
@@ -25,7 +28,7 @@ pub(crate) fn text(answer: &CostAnswer) -> String {
     if let Some(savings) = &answer.savings {
         let of = answer.savings_of.as_ref().map_or("", |agent| agent.as_str());
         let _ = writeln!(text, "\n{} {}", style::heading("Could be saved by"), plain_line(of, 60));
-        text.push_str(&section(savings));
+        text.push_str(&section(savings, &answer.proofs));
     }
     text
 }
@@ -148,13 +151,13 @@ fn time(nanos: u64) -> String {
 }
 
 /// Returns what could be saved, with what it rests on.
-pub(crate) fn section(savings: &Savings) -> String {
+pub(crate) fn section(savings: &Savings, proofs: &[Proof]) -> String {
     let mut text = String::new();
-    let _ = write_savings(&mut text, savings);
+    let _ = write_savings(&mut text, savings, proofs);
     text
 }
 
-fn write_savings(text: &mut String, savings: &Savings) -> std::fmt::Result {
+fn write_savings(text: &mut String, savings: &Savings, proofs: &[Proof]) -> std::fmt::Result {
     let looked = format!(
         "from {} with {} that cost {}; each is computed alone, and they overlap",
         number::counted(savings.runs, "run"),
@@ -176,8 +179,8 @@ fn write_savings(text: &mut String, savings: &Savings) -> std::fmt::Result {
     for saving in savings.savings.iter().take(SHOWN) {
         write_saving(text, saving)?;
     }
-    let switches = savings.switches.iter().take(MODELS);
-    for switch in switches {
+    let switches: Vec<&ModelSwitch> = savings.switches.iter().filter(|switch| !is_withdrawn(switch, proofs)).collect();
+    for switch in switches.iter().take(MODELS) {
         let month = match (switch.month_before, switch.month_after) {
             (Some(before), Some(after)) => {
                 format!(", projected monthly {} → {}", number::dollars(before), number::dollars(after))
@@ -190,14 +193,54 @@ fn write_savings(text: &mut String, savings: &Savings) -> std::fmt::Result {
             plain_line(&switch.to, 40),
             switch.change * 100.0
         );
-        let n = format!("estimated from {}; quality not tested", number::counted(switch.calls, "call"));
-        writeln!(text, "  {switched}  {}", style::aside(&n))?;
+        writeln!(text, "  {switched}  {}", style::aside(&tested(switch, proofs)))?;
     }
-    if savings.switches.len() > MODELS {
-        let more = savings.switches.len() - MODELS;
+    for proof in proofs.iter().rev().take(SHOWN) {
+        let (from, to) = (plain_line(&proof.from.join(", "), 40), plain_line(&proof.to, 40));
+        let prompt = if proof.prompt.is_some() { " with other instructions" } else { "" };
+        let verdict = proof.judgement.verdict.as_str();
+        writeln!(text, "  {}", style::aside(&format!("{verdict}: {from} to {to}{prompt}, {}", outcome(proof))))?;
+    }
+    if switches.len() > MODELS {
+        let more = switches.len() - MODELS;
         writeln!(text, "  {}", style::aside(&format!("and {more} more models: see `arc-eval cost --json`")))?;
     }
     Ok(())
+}
+
+/// Returns the latest replay of a switch.
+fn proof_of<'a>(switch: &ModelSwitch, proofs: &'a [Proof]) -> Option<&'a Proof> {
+    proofs.iter().rev().find(|proof| proof.is_of_switch(&proof.agent, &switch.from, &switch.to))
+}
+
+fn is_withdrawn(switch: &ModelSwitch, proofs: &[Proof]) -> bool {
+    proof_of(switch, proofs).is_some_and(|proof| proof.judgement.verdict == ProofVerdict::Withdrawn)
+}
+
+/// Says how far a switch was tested.
+fn tested(switch: &ModelSwitch, proofs: &[Proof]) -> String {
+    let estimated = format!("estimated from {}", number::counted(switch.calls, "call"));
+    match proof_of(switch, proofs) {
+        Some(proof) if proof.judgement.verdict == ProofVerdict::Measured => format!("measured: {}", outcome(proof)),
+        Some(proof) => format!("{estimated}; {}", outcome(proof)),
+        None => format!("{estimated}; quality not tested"),
+    }
+}
+
+/// Says what a replay came to.
+fn outcome(proof: &Proof) -> String {
+    let judged = &proof.judgement;
+    let asked = number::counted(judged.calls, "replayed call");
+    let margin = format!("{:.1} points", judged.margin * 100.0);
+    let dollars = judged.cost.and_then(|cost| cost.ratio).map(|ratio| format!(", {:+.0} %", ratio * 100.0));
+    match (judged.verdict, judged.reason) {
+        (ProofVerdict::Measured, _) => {
+            format!("{asked} were worse by less than {margin}, if at all{}", dollars.unwrap_or_default())
+        }
+        (ProofVerdict::Withdrawn, Reason::CostsMore) => format!("{asked} cost more"),
+        (ProofVerdict::Withdrawn, _) => format!("{asked} were worse by more than {margin}"),
+        (ProofVerdict::Stopped, _) => format!("{asked} are too few to tell"),
+    }
 }
 
 fn write_saving(text: &mut String, saving: &Saving) -> std::fmt::Result {

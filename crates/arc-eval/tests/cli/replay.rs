@@ -158,6 +158,12 @@ fn an_equivalent_model_is_measured_and_a_worse_one_is_withdrawn() {
     let verdicts: Vec<(&Value, &Value)> =
         kept.as_array().unwrap().iter().map(|proof| (&proof["to"], &proof["verdict"])).collect();
     assert_eq!(verdicts, [(&json!("gpt-4o-mini"), &json!("measured")), (&json!("gpt-4.1-nano"), &json!("withdrawn"))]);
+    let shown = home.run(&["cost", "--json"]).json();
+    assert_eq!(shown["proofs"].as_array().unwrap().len(), 2);
+    assert_eq!(shown["proofs"][0]["to_row"], "openai/gpt-4o-mini");
+    let text = home.run(&["cost"]).ok();
+    let withdrawn = "withdrawn: gpt-4o to gpt-4.1-nano, 60 replayed calls were worse by more than 10.0 points";
+    assert!(text.contains(withdrawn), "{text}");
 }
 
 #[test]
@@ -232,12 +238,13 @@ fn what_would_be_asked_is_shown_without_asking() {
     let llm = Llm::start(SAME);
     let shown = home.run(&["replay", "--model", "gpt-4o-mini", "--base-url", &llm.base, "--dry-run"]).ok();
     expect![[r#"
+        plan
           would ask   60 calls of 60 runs
           of          gpt-4o-mini at BASE/chat/completions, answered before by gpt-4o
           estimate    $0.00972 (the same calls recorded: $0.162)
           needed      73 calls of different runs at least, for this margin
     "#]]
-    .assert_eq(&shown.replace(&llm.base, "BASE"));
+    .assert_eq(&format!("plan\n{}", shown.replace(&llm.base, "BASE")));
     assert!(llm.desk.log().is_empty());
 }
 

@@ -109,6 +109,14 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
     }
 }
 
+/// Returns what replays of an agent came to, the latest last.
+pub(super) fn proofs_of(config: &Config, agent: &AgentName) -> Result<Vec<Proof>, Failure> {
+    let Ok(home) = config.home() else { return Ok(Vec::new()) };
+    let mut proofs = proofs::read(&home.join("replay"))?;
+    proofs.retain(|proof| proof.agent == *agent);
+    Ok(proofs)
+}
+
 fn target(arguments: &Replay) -> Result<Target, Failure> {
     let base = arguments.base_url.trim_end_matches('/').to_owned();
     if !base.starts_with("http://") && !base.starts_with("https://") {
@@ -179,7 +187,9 @@ fn proof(agent: &AgentName, plan: &Plan, target: &Target, done: &Done, at: Times
     Proof {
         agent: agent.clone(),
         from: plan.models.iter().cloned().collect(),
+        from_rows: plan.rows.iter().cloned().collect(),
         to: target.model.clone(),
+        to_row: plan.to_row.clone(),
         provider: target.provider.clone(),
         base_url: target.base.clone(),
         prompt: target.system.as_ref().map(|system| TraceId::derive(&[system.as_bytes()]).to_string()),

@@ -10,7 +10,9 @@ use arc_analysis::{
 use arc_app::App;
 use arc_catalog::PriceOverride;
 use arc_formats::encode::{Api, Ask, encode};
-use arc_model::{AgentName, Json, Message, ModelRef, NanoUsd, Span, SpanId, SpanKind, Trace, TraceId, Usage, Verdict};
+use arc_model::{
+    AgentName, Cost, Json, Message, ModelRef, NanoUsd, Span, SpanId, SpanKind, Trace, TraceId, Usage, Verdict,
+};
 
 use super::select;
 use crate::{cli::Replay, config::Config, failure::Failure, output, output::replay::Preview};
@@ -44,6 +46,8 @@ pub(super) struct Call {
     pub(super) basis: Basis,
     /// What the recorded call costs at today's prices.
     pub(super) cost: Option<NanoUsd>,
+    /// The price row behind it.
+    pub(super) row: Option<String>,
     pub(super) duration_ns: Option<u64>,
     /// What asking it again is expected to cost; zero where no price is known.
     pub(super) estimate: NanoUsd,
@@ -56,6 +60,10 @@ pub(super) struct Plan {
     pub(super) runs: u64,
     /// The models that answered these calls.
     pub(super) models: BTreeSet<String>,
+    /// Their price rows.
+    pub(super) rows: BTreeSet<String>,
+    /// The price row of the model that is asked.
+    pub(super) to_row: Option<String>,
     /// Calls that are not asked, by the reason.
     pub(super) skipped: BTreeMap<String, u64>,
     /// What recorded calls had and requests have not.
@@ -102,7 +110,8 @@ pub(super) async fn make(
     let runs = select::runs(app, config, Some(agent)).await?;
     let progress = output::progress("reading", runs.len());
     let most = usize::try_from(arguments.calls).unwrap_or(usize::MAX);
-    let mut plan = Plan { is_priced: is_priced(target, own), ..Plan::default() };
+    let to_row = row_of(target, own);
+    let mut plan = Plan { is_priced: to_row.is_some(), to_row, ..Plan::default() };
     let mut chosen: BTreeMap<SpanId, (String, Call)> = BTreeMap::new();
     for run in &runs {
         progress.done();
@@ -131,6 +140,7 @@ pub(super) async fn make(
     progress.finish();
     for (model, call) in chosen.into_values() {
         plan.models.insert(model);
+        plan.rows.extend(call.row.clone());
         plan.calls.push(call);
     }
     let runs: BTreeSet<TraceId> = plan.calls.iter().map(|call| call.trace_id).collect();
@@ -183,6 +193,7 @@ fn call(
         |usage| Usage { input: usage.input, output: usage.output, ..Usage::default() },
     );
     let recorded = Span { model: span.model.clone(), usage: span.usage.clone(), ..bare() };
+    let cost = price_span_with(&recorded, own);
     Ok((
         model.to_owned(),
         Call {
@@ -194,7 +205,8 @@ fn call(
             answer: span.messages_out.clone(),
             schema,
             basis,
-            cost: price_span_with(&recorded, own).known(),
+            cost: cost.known(),
+            row: row(&cost),
             duration_ns: span.duration_ns(),
         },
     ))
@@ -215,16 +227,25 @@ fn schema(span: &Span) -> Option<Json> {
 pub(super) fn price(target: &Target, answered: Option<&str>, usage: &Usage, own: &[PriceOverride]) -> Option<NanoUsd> {
     // An address that hides its model behind a name of its own is priced by the name that was asked for.
     let names = [answered, Some(target.model.as_str())];
-    names.into_iter().flatten().find_map(|name| {
-        let model =
-            ModelRef { provider: target.provider.clone(), response: Some(name.to_owned()), ..ModelRef::default() };
-        price_span_with(&Span { model: Some(model), usage: Some(usage.clone()), ..bare() }, own).known()
-    })
+    names.into_iter().flatten().find_map(|name| cost_of(target, name, usage, own).known())
 }
 
-fn is_priced(target: &Target, own: &[PriceOverride]) -> bool {
+fn cost_of(target: &Target, name: &str, usage: &Usage, own: &[PriceOverride]) -> Cost {
+    let model = ModelRef { provider: target.provider.clone(), response: Some(name.to_owned()), ..ModelRef::default() };
+    price_span_with(&Span { model: Some(model), usage: Some(usage.clone()), ..bare() }, own)
+}
+
+/// Returns the price row of the asked model; `None` when it has no price.
+fn row_of(target: &Target, own: &[PriceOverride]) -> Option<String> {
     let usage = Usage { input: Some(1_000), output: Some(1_000), ..Usage::default() };
-    price(target, None, &usage, own).is_some()
+    row(&cost_of(target, &target.model, &usage, own))
+}
+
+fn row(cost: &Cost) -> Option<String> {
+    match cost {
+        Cost::Known { lines, .. } => lines.first().map(|line| line.price_row.clone()),
+        Cost::Unknown { .. } => None,
+    }
 }
 
 /// A call without a time has the latest prices.

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 const FILE: &str = "proofs.json";
 
 /// Returns every proof there is, the latest last; none where there is no file.
-pub(crate) fn read(folder: &Path) -> Result<Vec<Proof>, Failure> {
+pub(super) fn read(folder: &Path) -> Result<Vec<Proof>, Failure> {
     let path = folder.join(FILE);
     if !path.is_file() {
         return Ok(Vec::new());
