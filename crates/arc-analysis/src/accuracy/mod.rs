@@ -10,9 +10,11 @@
 
 mod agentdojo;
 mod agentrx;
+mod costs;
 mod detectors;
 mod figure;
 mod page;
+mod provider_cassettes;
 mod provider_usages;
 mod tau_bench;
 mod terminal_bench;
@@ -77,6 +79,7 @@ pub const DATASETS: &[&dyn Dataset] = &[
     &tau_bench::TauBench,
     &terminal_bench::TerminalBench,
     &provider_usages::ProviderUsages,
+    &provider_cassettes::ProviderCassettes,
 ];
 
 /// What was measured on one data set.

@@ -35,6 +35,7 @@ impl Dataset for ProviderUsages {
             let of = |measure, hits, n, items| Figure::share("all", measure, hits, n, items);
             section.figures.push(of("usage equals what was extracted", counts.same, counts.read, "answers"));
             section.figures.push(of("price within a nano-dollar per line", counts.priced, counts.prices, "prices"));
+            section.notes.push(table(&counts.exceptions));
             let Counts { other, foreign, unpriced, .. } = counts;
             section.notes.push(format!(
                 "{other} records hold no answer of a known shape; {foreign} usages have classes that spans do not have; \
@@ -54,6 +55,7 @@ struct Counts {
     priced: u64,
     foreign: u64,
     unpriced: u64,
+    exceptions: Vec<String>,
 }
 
 impl Counts {
@@ -64,7 +66,12 @@ impl Counts {
             Some(found) => {
                 self.read += 1;
                 let same = |one: &Json| one.get("usage").is_some_and(|usage| agree(usage, &found));
-                self.same += u64::from(extracted.iter().any(same));
+                if extracted.iter().any(same) {
+                    self.same += 1;
+                } else {
+                    let file = record.pointer("/body/file").and_then(Json::as_str).unwrap_or("a body");
+                    self.exceptions.push(format!("usage of `{file}` | we read {}", shown(&found)));
+                }
             }
         }
         let model = record.get("model").or_else(|| record.pointer("/body/model")).and_then(Json::as_str);
@@ -101,11 +108,49 @@ impl Counts {
                     let difference = (amounts.iter().sum::<i64>() - expected.0).unsigned_abs();
                     difference <= amounts.len().max(1) as u64
                 });
-                self.priced += u64::from(agrees);
+                if agrees {
+                    self.priced += 1;
+                } else {
+                    let ours: NanoUsd = lines.iter().map(|line| line.amount).sum();
+                    let row = lines.first().map_or("no row", |line| line.price_row.as_str());
+                    self.exceptions.push(format!(
+                        "price of {provider}/{model} | {} there; {ours} here by the row {row}",
+                        input + output
+                    ));
+                }
             }
-            _ => self.prices += 1,
+            Some(Cost::Unknown { why, .. }) => {
+                self.prices += 1;
+                self.exceptions.push(format!("price of {provider}/{model} | {} there; here {why}", input + output));
+            }
+            None => self.prices += 1,
         }
     }
+}
+
+/// Returns what differs and how, in a table.
+fn table(exceptions: &[String]) -> String {
+    let mut text = format!("{} exceptions.", exceptions.len());
+    if !exceptions.is_empty() {
+        text.push_str("\n\n| exception | reason |\n|---|---|");
+    }
+    for exception in exceptions {
+        text.push_str("\n| ");
+        text.push_str(exception);
+        text.push_str(" |");
+    }
+    text
+}
+
+fn shown(usage: &Usage) -> String {
+    let count = |count: Option<u64>| count.map_or_else(|| "no".to_owned(), |count| count.to_string());
+    format!(
+        "{} input, {} output, {} read and {} written cached tokens",
+        count(usage.input),
+        count(usage.output),
+        count(usage.cache_read),
+        count(usage.cache_write)
+    )
 }
 
 /// Decodes an answer of which only the usage was kept.
@@ -128,6 +173,12 @@ fn answer_around(body: &Json) -> Option<Json> {
         Some(json!({"object": "chat.completion", "model": model, "choices": [], "usage": usage}))
     } else if usage.get("input_tokens_details").is_some() {
         Some(json!({"object": "response", "model": model, "output": [], "usage": usage}))
+    } else if usage.get("inputTokens").is_some() || usage.get("outputTokens").is_some() {
+        let message = json!({"role": "assistant", "content": []});
+        Some(json!({"output": {"message": message}, "stopReason": "end_turn", "usage": usage}))
+    } else if usage.get("billed_units").is_some() {
+        let message = json!({"role": "assistant", "content": []});
+        Some(json!({"message": message, "finish_reason": "COMPLETE", "usage": usage}))
     } else if usage.get("input_tokens").is_some() {
         Some(json!({"type": "message", "role": "assistant", "model": model, "content": [], "usage": usage}))
     } else {

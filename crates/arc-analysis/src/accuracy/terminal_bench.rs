@@ -5,7 +5,7 @@
 
 use arc_model::{Json, Trace};
 
-use super::{Dataset, Decode, Figure, File, Section, detectors::Tally};
+use super::{Dataset, Decode, Figure, File, Section, costs::Costs, detectors::Tally};
 
 /// The data set.
 pub(super) struct TerminalBench;
@@ -42,6 +42,12 @@ impl Dataset for TerminalBench {
         let false_alarms = "false alarms: an injection reached the agent";
         section.figures.push(Figure::share("all", false_alarms, attacks, runs, "runs"));
         section.detectors = detectors.rows();
+        // The recording of Claude Code itself says what it believes a run cost.
+        let mut costs = Costs::default();
+        for file in files.iter().filter(|file| file.path.ends_with("/agent/claude-code.txt")) {
+            decode(file).iter().for_each(|trace| costs.add(trace));
+        }
+        costs.report("claude-code", &mut section);
         section
     }
 }

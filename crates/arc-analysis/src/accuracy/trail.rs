@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arc_model::{Json, SpanId, Trace};
 
-use super::{Constant, Dataset, Decode, Figure, File, Section, figure::ratio};
+use super::{Constant, Dataset, Decode, Figure, File, Section, costs::Costs, figure::ratio};
 
 /// The data set.
 pub(super) struct Trail;
@@ -57,6 +57,11 @@ impl Dataset for Trail {
         let subsets: BTreeSet<&str> = files.iter().filter_map(|file| subset(&file.path)).collect();
         for name in subsets {
             let mut rows = Vec::new();
+            let mut costs = Costs::default();
+            for file in files.iter().filter(|file| subset(&file.path) == Some(name) && is_in(&file.path, "traces")) {
+                decode(file).iter().for_each(|trace| costs.add(trace));
+            }
+            costs.report(name, &mut section);
             let labels = files.iter().filter(|file| subset(&file.path) == Some(name) && is_in(&file.path, "labels"));
             for file in labels {
                 let gold = match serde_json::from_slice::<Json>(&file.bytes) {

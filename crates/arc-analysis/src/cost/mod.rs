@@ -8,6 +8,7 @@
 
 mod attribution;
 mod figures;
+mod priced_as;
 mod prices;
 mod report;
 pub mod savings;
@@ -18,6 +19,7 @@ mod trace;
 mod tests;
 
 pub use attribution::attribute;
+pub use priced_as::priced_as;
 pub use figures::{CostFigures, MonthProjection, WeeklyChange, figures};
 pub use report::{CostRatios, CostReport, cost_report};
 pub use span::{price_span, price_span_with};
