@@ -1,7 +1,10 @@
 //! Tokens and dollars of a data set's runs: each call counted once, with its price rows, beside what the runs themselves
 //! say they cost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use arc_model::{Cost, CostLine, NanoUsd, Span, Trace};
 
@@ -41,7 +44,9 @@ impl Costs {
             match price_span(span) {
                 Cost::Known { total: cost, lines } => {
                     total = total.map(|total| total + cost);
-                    lines.into_iter().for_each(|line| self.add_line(line));
+                    for line in lines {
+                        self.add_line(line);
+                    }
                 }
                 Cost::Unknown { why, .. } => {
                     total = None;
@@ -74,11 +79,11 @@ impl Costs {
         if !self.lines.is_empty() {
             text.push_str("\n\n| price row | class | tokens | dollars |\n|---|---|---|---|");
             for ((row, class), (tokens, amount)) in self.lines.iter().take(ROWS) {
-                text.push_str(&format!("\n| {row} | {class} | {tokens} | {amount} |"));
+                let _ = write!(text, "\n| {row} | {class} | {tokens} | {amount} |");
             }
         }
         for (why, n) in &self.unknown {
-            text.push_str(&format!("\n\n{n} calls have no known cost: {why}."));
+            let _ = write!(text, "\n\n{n} calls have no known cost: {why}.");
         }
         section.notes.push(text);
         self.report_mismatch(subset, section);

@@ -26,7 +26,7 @@ impl Dataset for ProviderCassettes {
         let mut section = Section::of(self);
         let (mut calls, mut named, mut counted, mut totals, mut equal) = (0, 0, 0, 0, 0);
         let mut exceptions: Vec<String> = Vec::new();
-        let is_recording = |file: &&File| file.path.ends_with(".yaml") || file.path.ends_with(".yml");
+        let is_recording = |file: &&File| matches!(file.path.rsplit_once('.'), Some((_, ending)) if ending == "yaml" || ending == "yml");
         for file in files.iter().filter(is_recording) {
             let traces = decode(file);
             let spans = traces.iter().flat_map(Trace::spans);
@@ -62,7 +62,7 @@ impl Dataset for ProviderCassettes {
             text.push_str("\n\n| exception |\n|---|");
         }
         for exception in exceptions.iter().take(SHOWN) {
-            text.push_str(&format!("\n| {exception} |"));
+            text.extend(["\n| ", exception.as_str(), " |"]);
         }
         section.notes.push(text);
         section

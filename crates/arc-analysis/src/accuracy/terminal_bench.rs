@@ -45,7 +45,9 @@ impl Dataset for TerminalBench {
         // The recording of Claude Code itself says what it believes a run cost.
         let mut costs = Costs::default();
         for file in files.iter().filter(|file| file.path.ends_with("/agent/claude-code.txt")) {
-            decode(file).iter().for_each(|trace| costs.add(trace));
+            for trace in decode(file) {
+                costs.add(&trace);
+            }
         }
         costs.report("claude-code", &mut section);
         section

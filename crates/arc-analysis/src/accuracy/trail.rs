@@ -59,7 +59,9 @@ impl Dataset for Trail {
             let mut rows = Vec::new();
             let mut costs = Costs::default();
             for file in files.iter().filter(|file| subset(&file.path) == Some(name) && is_in(&file.path, "traces")) {
-                decode(file).iter().for_each(|trace| costs.add(trace));
+                for trace in decode(file) {
+                    costs.add(&trace);
+                }
             }
             costs.report(name, &mut section);
             let labels = files.iter().filter(|file| subset(&file.path) == Some(name) && is_in(&file.path, "labels"));
