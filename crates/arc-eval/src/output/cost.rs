@@ -187,13 +187,13 @@ fn write_savings(text: &mut String, savings: &Savings, proofs: &[Proof]) -> std:
             }
             _ => String::new(),
         };
-        let switched = format!(
+        let change = format!(
             "Switch {} to {}: {:+.0} %{month}",
             plain_line(&switch.from, 40),
             plain_line(&switch.to, 40),
             switch.change * 100.0
         );
-        writeln!(text, "  {switched}  {}", style::aside(&tested(switch, proofs)))?;
+        writeln!(text, "  {change}  {}", style::aside(&tested(switch, proofs)))?;
     }
     for proof in proofs.iter().rev().take(SHOWN) {
         let (from, to) = (plain_line(&proof.from.join(", "), 40), plain_line(&proof.to, 40));
