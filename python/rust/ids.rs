@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use pyo3::prelude::*;
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyString};
 
 const BATCH: usize = 4096;
 
@@ -134,4 +134,9 @@ pub(crate) fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = high << 4 | low;
     }
     (wrong < 16).then_some(id)
+}
+
+/// Returns the bytes of an id that Python gives.
+pub(crate) fn parse_given<const N: usize>(id: &Bound<'_, PyAny>) -> PyResult<[u8; N]> {
+    parse(id.cast::<PyString>()?.to_str()?).ok_or_else(|| PyValueError::new_err("an id is hexadecimal digits"))
 }

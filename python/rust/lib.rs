@@ -11,6 +11,7 @@ mod otlp;
 mod process;
 mod reading;
 mod recorder;
+mod sampling;
 mod spans;
 mod values;
 

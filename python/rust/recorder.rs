@@ -23,6 +23,7 @@ use crate::{
     ids,
     otlp::Message,
     process::{self, Spooling},
+    sampling,
     spans::Spans,
     values,
 };
@@ -126,7 +127,7 @@ impl Recorder {
         Ok(Self {
             spooling: process::shared(spool, endpoint, api_key, limit_bytes, program.to_owned()),
             policy,
-            sampled_below: (sample < 1.0).then(|| share_of(sample)),
+            sampled_below: (sample < 1.0).then(|| sampling::share_of(sample)),
             scope: scope.bytes,
             contexts: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -143,7 +144,7 @@ impl Recorder {
 
     /// Returns what takes the records of the spans of one trace and one tracer; `resource` says whose they are.
     fn spans(this: &Bound<'_, Self>, trace_id: &Bound<'_, PyAny>, resource: &Bound<'_, PyAny>) -> PyResult<Spans> {
-        Spans::new(this, parse_id(trace_id)?, resource)
+        Spans::new(this, ids::parse_given(trace_id)?, resource)
     }
 
     /// Opens the spool now, so that the first record costs no more than the others.
@@ -211,7 +212,7 @@ impl Recorder {
 
     /// Returns whether the run of a trace is recorded.
     pub(crate) fn is_sampled(&self, trace_id: [u8; 16]) -> bool {
-        self.sampled_below.is_none_or(|below| sample_of(trace_id) < below)
+        self.sampled_below.is_none_or(|below| sampling::sample_of(trace_id) < below)
     }
 
     /// Counts a run that is not recorded.
@@ -239,7 +240,7 @@ impl Recorder {
         let said = Said {
             trace_id,
             span_id,
-            parent: parent.filter(|parent| !parent.is_none()).map(|parent| parse_id(&parent)).transpose()?,
+            parent: parent.filter(|parent| !parent.is_none()).map(|parent| ids::parse_given(&parent)).transpose()?,
             root,
             name: item(span, intern!(py, "name")),
             kind: item(span, intern!(py, "kind")),
@@ -484,7 +485,9 @@ fn number_of(dict: &Bound<'_, PyDict>, key: &Bound<'_, PyString>) -> PyResult<Op
 }
 
 fn id_of<const N: usize>(span: &Bound<'_, PyDict>, key: &Bound<'_, PyString>) -> PyResult<[u8; N]> {
-    parse_id(&item(span, key).ok_or_else(|| PyTypeError::new_err("a record has the ids of its trace and span"))?)
+    ids::parse_given(
+        &item(span, key).ok_or_else(|| PyTypeError::new_err("a record has the ids of its trace and span"))?,
+    )
 }
 
 /// The number of a status in `Status`.
@@ -494,23 +497,4 @@ fn status_code(status: &Bound<'_, PyAny>) -> PyResult<u64> {
         "ok" => 1,
         _ => 0,
     })
-}
-
-pub(crate) fn parse_id<const N: usize>(id: &Bound<'_, PyAny>) -> PyResult<[u8; N]> {
-    ids::parse(id.cast::<PyString>()?.to_str()?).ok_or_else(|| PyValueError::new_err("an id is hexadecimal digits"))
-}
-
-/// Where a run is among all runs: its id is random.
-fn sample_of(trace_id: [u8; 16]) -> u64 {
-    u64::from_be_bytes(trace_id.last_chunk().copied().unwrap_or_default())
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a share of all ids"
-)]
-fn share_of(sample: f64) -> u64 {
-    (sample * u64::MAX as f64) as u64
 }

@@ -9,7 +9,7 @@ use pyo3::{
 
 use crate::{
     ids, process,
-    recorder::{ERROR, Recorder, Said, parse_id},
+    recorder::{ERROR, Recorder, Said},
 };
 
 /// Takes the records of the spans of one trace and one tracer.
@@ -85,9 +85,9 @@ impl Spans {
         self.append(py, || {
             Ok(Said {
                 trace_id: self.trace_id,
-                span_id: number.map_or_else(|| parse_id(span_id.as_any()), Ok)?,
+                span_id: number.map_or_else(|| ids::parse_given(span_id.as_any()), Ok)?,
                 root: parent_id.is_none(),
-                parent: parent_id.map(parse_id).transpose()?,
+                parent: parent_id.map(ids::parse_given).transpose()?,
                 name: Some(name),
                 kind: Some(kind),
                 start: Some(start_ns),
@@ -124,7 +124,7 @@ impl Spans {
         self.append(py, || {
             Ok(Said {
                 trace_id: self.trace_id,
-                span_id: parse_id(span_id)?,
+                span_id: ids::parse_given(span_id)?,
                 parent: None,
                 root: is_run,
                 name,

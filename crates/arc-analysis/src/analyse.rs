@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arc_catalog::Catalog;
 use arc_model::{
-    AgentName, AgentRef, Cost, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload, Role, Run, RunCosts,
-    Span, SpanKind, Status, Termination, Timestamp, Trace, UnknownCost, Verdict,
+    AgentName, AgentRef, Cost, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload, Role, Run,
+    RunCosts, Span, SpanKind, Status, Termination, Timestamp, Trace, UnknownCost, Verdict,
 };
 
 use crate::{

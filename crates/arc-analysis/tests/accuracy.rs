@@ -47,7 +47,8 @@ fn collect(folder: &Path, root: &Path, files: &mut Vec<File>) {
 
 fn figure<'a>(section: &'a Section, subset: &str, measure: &str) -> &'a Figure {
     let found = section.figures.iter().find(|figure| figure.subset == subset && figure.measure == measure);
-    found.unwrap_or_else(|| panic!("{subset}: {measure} was not measured"))
+    assert!(found.is_some(), "{subset}: {measure} was not measured");
+    found.unwrap()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The statistics against SciPy and statsmodels (`reference/make.py` wrote the values), and against
+//! The statistics against `SciPy` and statsmodels (`reference/make.py` wrote the values), and against
 //! published runs: METR's, which lie in `../shared/data` beside the checkout or where `ARC_EVAL_DATA`
 //! says; without them that test is skipped, loudly.
 
@@ -127,8 +127,12 @@ fn quantiles_have_the_interval_of_order_statistics() {
     assert_eq!(quantile(&[], 0.5), None);
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the test finds its data, and says when there is none"
+)]
 fn metr() -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "where the published runs lie is said in the environment")]
     let named = std::env::var("ARC_EVAL_DATA").map(PathBuf::from);
     let folder = named.unwrap_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")));
     let path = folder.join("metr/runs.jsonl");

@@ -210,7 +210,7 @@ pub(crate) struct Gate {
     pub(crate) input: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Write the checks to this file as JUnit XML
+    /// Write the checks to this file as `JUnit` XML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) junit: Option<PathBuf>,
     /// Write the checks that did not pass to this file as SARIF

@@ -28,7 +28,12 @@ pub trait TraceStore: Send + Sync {
     async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError>;
 
     /// Like [`Self::append`], for a caller that needs the spans no more: a backend MAY save a copy.
-    async fn append_owned(&self, project: &ProjectId, spans: Vec<Span>, now: Timestamp) -> Result<Appended, StoreError> {
+    async fn append_owned(
+        &self,
+        project: &ProjectId,
+        spans: Vec<Span>,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
         self.append(project, &spans, now).await
     }
 

@@ -32,7 +32,7 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
         (0, 0) => {}
         (runs, 0) => writeln!(text, "All {runs} runs are **cross-validated**.")?,
         (0, runs) => {
-            writeln!(text, "No weights were trained on any of the {runs} runs; the shipped ones diagnosed them.")?
+            writeln!(text, "No weights were trained on any of the {runs} runs; the shipped ones diagnosed them.")?;
         }
         (trained, new) => writeln!(
             text,

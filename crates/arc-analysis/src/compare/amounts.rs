@@ -67,7 +67,7 @@ pub(super) fn difference(
     Some(Difference { baseline, candidate, shared_tasks: shared.len() as u64, difference, interval, change })
 }
 
-fn by_task<'a>(trials: &'a [Trial], amount: impl Fn(&Trial) -> Option<f64>) -> BTreeMap<&'a TaskId, Vec<f64>> {
+fn by_task(trials: &[Trial], amount: impl Fn(&Trial) -> Option<f64>) -> BTreeMap<&TaskId, Vec<f64>> {
     let mut tasks: BTreeMap<&TaskId, Vec<f64>> = BTreeMap::new();
     for trial in trials {
         if let (Some(task), Some(amount)) = (&trial.task, amount(trial)) {

@@ -5,7 +5,7 @@
 //! share of them is hypergeometric, independently from task to task. The chance of the total number
 //! of successes is computed exactly: the conditional test of A. Agresti, *Categorical Data Analysis*,
 //! 3rd ed., 2013, §6.4 ("exact tests of conditional independence"). With one trial on either side of
-//! every task it is McNemar's exact test. The interval asks about *tasks like these*: it resamples
+//! every task it is `McNemar`'s exact test. The interval asks about *tasks like these*: it resamples
 //! tasks.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const EXACT_STEPS: u64 = 20_000_000;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PairedTest {
-    /// McNemar's exact test: every task has one trial on either side.
+    /// `McNemar`'s exact test: every task has one trial on either side.
     McnemarExact,
     /// The exact test of conditional independence given the task.
     StratifiedExact,

@@ -342,7 +342,7 @@ mod tests {
                 let model = ["gpt-4o", "gpt-4o-mini", "mystery"][model];
                 let asked = ["-> \"x\"", "-> a{}", "-> a{} b{}", "-> a{} b{} c{}"][tools];
                 let indent = if in_step { "  step s\n    " } else { "  " };
-                text += &format!("{indent}llm {model} in={input} out={output} {asked}\n");
+                text.extend([indent, &format!("llm {model} in={input} out={output} {asked}\n")]);
             }
             let costs = costs(&text);
             for by in [CostDimension::Model, CostDimension::Tool, CostDimension::Step] {

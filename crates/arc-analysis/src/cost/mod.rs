@@ -19,8 +19,8 @@ mod trace;
 mod tests;
 
 pub use attribution::attribute;
-pub use priced_as::priced_as;
 pub use figures::{CostFigures, MonthProjection, WeeklyChange, figures};
+pub use priced_as::priced_as;
 pub use report::{CostRatios, CostReport, cost_report};
 pub use span::{price_span, price_span_with};
 pub use trace::{billed_spans, price_trace, price_trace_with};

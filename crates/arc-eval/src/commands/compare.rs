@@ -26,8 +26,7 @@ pub(super) async fn run(config: &Config, arguments: &Compare) -> Result<(), Fail
 /// Returns the two names that were given, one way or the other.
 fn sides(arguments: &Compare) -> Result<(&str, &str), Failure> {
     match (arguments.sides.as_slice(), &arguments.baseline, &arguments.candidate) {
-        ([baseline, candidate], _, _) => Ok((baseline, candidate)),
-        (_, Some(baseline), Some(candidate)) => Ok((baseline, candidate)),
+        ([baseline, candidate], _, _) | (_, Some(baseline), Some(candidate)) => Ok((baseline, candidate)),
         _ => Err(Failure::usage(
             "what to compare? name two versions: arc-eval compare v1 v2, or two files: arc-eval compare --input A B",
         )),
@@ -60,7 +59,7 @@ async fn from_store(
 
 async fn from_files(config: &Config, arguments: &Compare, path: &str) -> Result<Vec<Run>, Failure> {
     let path = PathBuf::from(path);
-    let (app, summary) = select::files(config, &[path.clone()], &arguments.reading).await?;
+    let (app, summary) = select::files(config, std::slice::from_ref(&path), &arguments.reading).await?;
     import::verdict(&summary, arguments.reading.format.as_deref(), "nothing was compared")?;
     let agent = match arguments.agent.as_deref() {
         Some(name) => Some(select::agent(&app, config, Some(name)).await?),

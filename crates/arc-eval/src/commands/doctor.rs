@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(super) async fn run(config: &Config, arguments: &cli::Doctor) -> Result<ExitCode, Failure> {
-    let mut checks = vec![home(config), store(config)];
+    let mut checks = vec![home(config), store(config).await];
     let ledger = match ledger(config).await {
         Ok(ledger) => Some(ledger),
         Err(why) => {
@@ -61,7 +61,25 @@ fn home(config: &Config) -> Check {
     }
 }
 
-fn store(config: &Config) -> Check {
+/// Whether a store on another machine can be opened.
+async fn shared_store(url: &str) -> Check {
+    let shown = arc_store_backends::without_password(url);
+    match arc_store_backends::open_existing(url).await {
+        Ok(_) => Check::new("store", State::Fine, shown, ""),
+        Err(error) => {
+            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let why: Vec<String> = causes.map(ToString::to_string).collect();
+            let todo =
+                "check the address in --store, ARC_EVAL_STORE or arc-eval.toml; `arc-eval serve` makes its tables";
+            Check::new("store", State::Problem, format!("cannot open {shown}: {}", why.join(": ")), todo)
+        }
+    }
+}
+
+async fn store(config: &Config) -> Check {
+    if config.store.starts_with("postgres") {
+        return shared_store(&config.store).await;
+    }
     let Some(file) = config.store_file() else {
         let todo = "name a file with --store or ARC_EVAL_STORE to keep runs";
         return Check::new("store", State::Note, format!("{} ends with its program", config.store), todo);

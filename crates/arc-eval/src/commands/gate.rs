@@ -22,10 +22,11 @@ pub(super) async fn run(config: &Config, arguments: &Gate) -> Result<ExitCode, F
         import::verdict(&summary, arguments.reading.format.as_deref(), "nothing was judged")?;
         app
     };
-    let agent = match app.agents(&config.project).await?.is_empty() {
+    let agent = if app.agents(&config.project).await?.is_empty() {
         // Without a single run nothing is shown to be good enough; that is no mistake of who asks.
-        true => AgentName::from(arguments.agent.as_deref().unwrap_or("no agent")),
-        false => select::agent(&app, config, arguments.agent.as_deref()).await?,
+        AgentName::from(arguments.agent.as_deref().unwrap_or("no agent"))
+    } else {
+        select::agent(&app, config, arguments.agent.as_deref()).await?
     };
     let mut runs = select::runs(&app, config, Some(&agent)).await?;
     if let Some(version) = arguments.agent_version.as_ref().filter(|_| !runs.is_empty()) {

@@ -126,7 +126,10 @@ const MEMORY: &str = "sqlite::memory:";
 
 fn cannot_open(store: &str, error: StoreError) -> Failure {
     let exit = if matches!(error, StoreError::Invalid(_)) { Exit::Usage } else { Exit::Internal };
-    Failure { exit, error: anyhow::Error::new(error).context(format!("cannot open the store {}", without_password(store))) }
+    Failure {
+        exit,
+        error: anyhow::Error::new(error).context(format!("cannot open the store {}", without_password(store))),
+    }
 }
 
 fn app(config: &Config, stores: Stores) -> Result<App, Failure> {

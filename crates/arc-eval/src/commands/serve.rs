@@ -32,7 +32,10 @@ pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failur
     let stop = stop_asked()?;
     let app = open(config, &config.store).await?;
     output::data(&format!("listening on http://{address}\n"))?;
-    output::talk(&format!("runs are stored in {}; stop with Ctrl-C", arc_store_backends::without_password(&config.store)));
+    output::talk(&format!(
+        "runs are stored in {}; stop with Ctrl-C",
+        arc_store_backends::without_password(&config.store)
+    ));
     if let Some(ports) = otlp_ports(otlp_grpc.as_ref(), otlp_http.as_ref()) {
         output::talk(&format!("OpenTelemetry is taken in {ports}"));
     }

@@ -58,7 +58,7 @@ fn write_page(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
 }
 
 fn write_paired(text: &mut String, paired: &Paired) -> std::fmt::Result {
-    let test = match paired.test {
+    let named = match paired.test {
         PairedTest::McnemarExact => "McNemar's exact test",
         PairedTest::StratifiedExact => "exact test within tasks",
         PairedTest::MantelHaenszel => "Mantel–Haenszel test within tasks",
@@ -73,11 +73,11 @@ fn write_paired(text: &mut String, paired: &Paired) -> std::fmt::Result {
         reach(paired.interval.as_ref()),
     )?;
     let (better, worse) = (number::count(paired.better_tasks), number::count(paired.worse_tasks));
-    writeln!(text, "               better on {better}, worse on {worse}; {test}, p = {:.3}", paired.p_value)
+    writeln!(text, "               better on {better}, worse on {worse}; {named}, p = {:.3}", paired.p_value)
 }
 
 fn write_unpaired(text: &mut String, unpaired: &Unpaired, is_aside: bool) -> std::fmt::Result {
-    let test = match (unpaired.test, unpaired.p_value) {
+    let named = match (unpaired.test, unpaired.p_value) {
         (Some(TrendTest::FisherExact), Some(p)) => format!("; Fisher's exact test, p = {p:.3}"),
         (Some(TrendTest::PooledZ), Some(p)) => format!("; z test, p = {p:.3}"),
         _ => String::new(),
@@ -85,7 +85,7 @@ fn write_unpaired(text: &mut String, unpaired: &Unpaired, is_aside: bool) -> std
     let what = if is_aside { "other runs" } else { "all runs" };
     writeln!(
         text,
-        "{what:<13}  {} → {}, {}{}{test}",
+        "{what:<13}  {} → {}, {}{}{named}",
         number::rate(&unpaired.baseline, "run"),
         number::rate(&unpaired.candidate, "run"),
         points(unpaired.difference),

@@ -1,4 +1,4 @@
-//! Checks as text; [`check_text`] also words them for JUnit and SARIF.
+//! Checks as text; [`check_text`] also words them for `JUnit` and SARIF.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Checks as JUnit XML, which most build servers show.
+//! Checks as `JUnit` XML, which most build servers show.
 
 use std::fmt::Write;
 

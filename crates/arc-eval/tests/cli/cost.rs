@@ -112,7 +112,8 @@ fn prices_of_ones_own_outrank_the_table_and_can_be_taken_back() {
         gpt-4o                                   cache_read          $2.00 instead of $1.25
         gpt-4o                                   cache_write         $2.00 instead of $2.50
         --- stderr
-    "#]].assert_eq(&home.run(&["prices", "diff"]).all());
+    "#]]
+    .assert_eq(&home.run(&["prices", "diff"]).all());
     home.write("../prices.toml", "");
     home.run(&["prices", "recompute"]).ok();
     assert_eq!(home.run(&["cost", "--json", "--no-savings"]).json(), before);
@@ -132,7 +133,8 @@ fn the_prices_of_a_model_are_shown() {
           cache_read          $1.25
           cache_write         $2.50
         --- stderr
-    "#]].assert_eq(&home.run(&["prices", "show", "gpt-4o", "--at", "2025-06-01"]).all());
+    "#]]
+    .assert_eq(&home.run(&["prices", "show", "gpt-4o", "--at", "2025-06-01"]).all());
     expect![[r#"
         exit 2
         --- stdout
@@ -151,5 +153,6 @@ fn a_division_over_all_time_cannot_begin_somewhere() {
         --- stdout
         --- stderr
         error: cost by session is kept over all time only; ask without a time
-    "#]].assert_eq(&home.run(&["cost", "--by", "session", "--since", "7d"]).all());
+    "#]]
+    .assert_eq(&home.run(&["cost", "--by", "session", "--since", "7d"]).all());
 }

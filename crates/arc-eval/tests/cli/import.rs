@@ -124,7 +124,7 @@ fn what_can_be_read_is_stored_although_something_else_cannot() {
         runs/readme.md: nothing could be read
         2 files: 6 runs, 18 spans (18 new)
         --- stderr
-        rejected runs/readme.md: this is text of 7 bytes that is not JSON, in no known format; expected one of otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, atif, langfuse-export, provider-response, swe-agent, chat, steps; docs/reference/formats.md says what each looks like
+        rejected runs/readme.md: this is text of 7 bytes that is not JSON, in no known format; expected one of otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, atif, langfuse-export, http-recording, provider-response, swe-agent, group-chat, chat, steps; docs/reference/formats.md says what each looks like
         error: nothing could be read from runs/readme.md; what the others hold is stored
         if it is one of the known formats, name it with --format
     "#]].assert_eq(&home.run(&["import", "runs"]).all());
@@ -173,7 +173,7 @@ fn a_file_that_is_not_there_and_a_format_nobody_knows_are_refused() {
         exit 2
         --- stdout
         --- stderr
-        error: no format is called `morse`; there are otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, atif and 5 more
+        error: no format is called `morse`; there are otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, atif and 7 more
     "#]]
     .assert_eq(&home.run(&["import", "runs.json", "--format", "morse"]).all());
 }

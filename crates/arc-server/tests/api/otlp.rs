@@ -248,6 +248,7 @@ async fn too_much_at_once_is_put_off_and_not_counted_as_lost() {
         .body(Body::from_stream(never))
         .unwrap();
     let router = server.router.clone();
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
     let held = tokio::spawn(tower::ServiceExt::oneshot(router, waiting));
     tokio::task::yield_now().await;
     let put_off = post(&server, &[("content-type", JSON), ("content-length", "300")], " ".repeat(300)).await;

@@ -29,7 +29,7 @@ impl Changes {
             return;
         }
         for part in &costs.parts {
-            self.add(project, run, part.by, part.name.clone(), &part.sums, sign);
+            self.add(project, run, part.by, part.name.as_deref(), &part.sums, sign);
         }
         let whole = [
             (CostDimension::Version, run.agent.version.clone()),
@@ -39,7 +39,7 @@ impl Changes {
             (CostDimension::Outcome, Some(verdict_name(run.outcome.verdict).to_owned())),
         ];
         for (by, name) in whole {
-            self.add(project, run, by, name, &costs.whole, sign);
+            self.add(project, run, by, name.as_deref(), &costs.whole, sign);
         }
     }
 
@@ -48,14 +48,14 @@ impl Changes {
         project: &ProjectId,
         run: &Run,
         by: CostDimension,
-        name: Option<String>,
+        name: Option<&str>,
         sums: &CostSums,
         sign: i64,
     ) {
         let numbers = sums.numbers();
         let day = (!by.is_all_time()).then(|| utc_day(run.at()).as_nanos());
         for day in day.map(Some).into_iter().chain([None]) {
-            let key = (project.clone(), by, run.agent.name.clone(), day, name.clone());
+            let key = (project.clone(), by, run.agent.name.clone(), day, name.map(str::to_owned));
             let known = self.0.entry(key).or_insert_with(|| vec![0; numbers.len()]);
             for (known, &number) in known.iter_mut().zip(&numbers) {
                 *known = known.saturating_add(number.saturating_mul(sign));

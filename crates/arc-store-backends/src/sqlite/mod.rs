@@ -32,8 +32,8 @@ use std::{
 };
 
 use arc_model::{
-    AgentFigures, AgentName, AgentSummary, Alert, Capture, CostTally, Delivery, Finding, ProjectId, Run, Span, Timestamp, Trace,
-    TraceId,
+    AgentFigures, AgentName, AgentSummary, Alert, Capture, CostTally, Delivery, Finding, ProjectId, Run, Span,
+    Timestamp, Trace, TraceId,
 };
 use arc_store::{
     Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError,
@@ -154,7 +154,12 @@ impl TraceStore for SqliteStore {
         self.append_owned(project, spans.to_vec(), now).await
     }
 
-    async fn append_owned(&self, project: &ProjectId, spans: Vec<Span>, now: Timestamp) -> Result<Appended, StoreError> {
+    async fn append_owned(
+        &self,
+        project: &ProjectId,
+        spans: Vec<Span>,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
         if spans.is_empty() {
             return Ok(Appended::default());
         }

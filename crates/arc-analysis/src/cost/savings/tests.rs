@@ -327,7 +327,7 @@ fn a_prompt_has_one_chain_whatever_came_before_it() {
     for first in before {
         for offers in ["offers=[t{}]", ""] {
             let first = format!("agent a\n  llm gpt-4o in=1 out=1 @0s +1s {offers}\n    {first}\n{second}");
-            assert_eq!(chain(&seen(&[first.clone()])), chain(&alone), "{first}");
+            assert_eq!(chain(&seen(std::slice::from_ref(&first))), chain(&alone), "{first}");
         }
     }
 }
