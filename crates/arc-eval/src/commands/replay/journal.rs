@@ -215,10 +215,12 @@ mod tests {
         let path = journal.path().to_owned();
         drop(journal);
         let whole = fs::read(&path).unwrap();
+        let first_line = whole.iter().position(|&byte| byte == b'\n').unwrap();
         for cut in 0..=whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
             let mut journal = Journal::open(&folder, &target("m")).unwrap();
-            let is_begun = whole[..cut].contains(&b'\n');
+            // A line that lacks only its end says all it has to say.
+            let is_begun = cut >= first_line;
             assert_eq!(journal.state(key(1)).is_some(), is_begun, "{cut}");
             if cut == whole.len() {
                 assert_eq!(journal.state(key(1)), Some(&State::Answered(answer())));
