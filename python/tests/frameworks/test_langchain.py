@@ -133,6 +133,24 @@ def test_the_langgraph_guide_shows_the_run_it_promises(lab: Lab) -> None:
     assert run.run["output_preview"] == "Take an umbrella."
 
 
+def test_a_node_of_a_graph_that_raises_fails_the_run_at_that_node(lab: Lab) -> None:
+    code = guide_code("langgraph").replace(
+        'builder.add_edge("tools", "plan")',
+        'builder.add_node("check", check)\nbuilder.add_edge("tools", "check")\nbuilder.add_edge("check", "plan")',
+    )
+    check = "def check(state):\n    raise ValueError('the forecast is empty')\n\n"
+    done = lab.run(check + code, UMBRELLA)
+    assert done.code == 1
+    run = lab.recorded()
+    assert run.framework == ("langgraph", version_of(FRAMEWORK, "langgraph"))
+    assert (run.verdict, run.run["termination"]) == ("failed", "exception")
+    (tool,) = run.tools
+    assert (tool.result, tool.error) == ("rain in Oslo", None)
+    assert len(run.calls) == 1
+    failed = [span for span in run.spans if span.name == "check"]
+    assert [span.error for span in failed] == ["the forecast is empty"]
+
+
 def test_a_tool_that_raises_fails_the_run_at_the_tool(lab: Lab) -> None:
     done = lab.run(BROKEN_TOOL, UMBRELLA)
     assert done.code == 1
