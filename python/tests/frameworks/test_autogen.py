@@ -127,7 +127,7 @@ def test_a_model_that_refuses_is_a_failed_run(lab):
 
 
 def test_a_tool_of_an_mcp_workbench_is_a_call_with_its_id(lab):
-    station = '''
+    station = """
 from mcp.server.fastmcp import FastMCP
 
 server = FastMCP("weather-station")
@@ -140,7 +140,7 @@ def get_weather(city: str) -> str:
 
 
 server.run()
-'''
+"""
     (lab.folder / "station.py").write_text(station)
     code = """
 import asyncio, sys

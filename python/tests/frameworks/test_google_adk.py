@@ -52,7 +52,7 @@ def run(lab: Lab, script: str, body: str = "return f'rain in {city}'", more: str
 
 
 def seen(recorded):
-    """Returns the calls the framework told of; Gemini gives calls no ids by which the transcript's would be the same."""
+    """Returns the calls the framework told of; without ids from Gemini the transcript's cannot be the same."""
     return [tool for tool in recorded.tools if not tool.attributes.get("arc_eval.derived")]
 
 

@@ -166,7 +166,7 @@ print(sorted(span.name for span in exporter.get_finished_spans()))
 
 
 def test_a_tool_of_an_mcp_server_counts_once_and_names_the_server(lab):
-    station = '''
+    station = """
 from mcp.server.mcpserver import MCPServer
 
 server = MCPServer("weather-station")
@@ -179,7 +179,7 @@ def get_weather(city: str) -> str:
 
 
 server.run()
-'''
+"""
     (lab.folder / "station.py").write_text(station)
     code = """
 import sys
