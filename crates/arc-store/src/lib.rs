@@ -14,15 +14,19 @@
 )]
 pub mod conformance;
 mod error;
+mod keeping;
 mod query;
 mod recount;
 mod recount_costs;
 mod registry;
+pub mod search;
 mod trace_store;
 
 pub use error::StoreError;
+pub use keeping::{Compacted, Deleted, Selection, Storage};
 pub use query::{Change, ChangeSeq, CostQuery, Cursor, FindingQuery, Page, RunQuery};
 pub use recount::{reason_key, recount, utc_day};
 pub use recount_costs::recount_costs;
 pub use registry::{Project, Registry};
+pub use search::{SearchHit, SearchQuery};
 pub use trace_store::{Appended, Settled, TraceStore, Unsettled, WriteMark};

@@ -6,7 +6,10 @@ use arc_model::{
 };
 use async_trait::async_trait;
 
-use crate::{Change, ChangeSeq, CostQuery, FindingQuery, Page, RunQuery, StoreError};
+use crate::{
+    Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, RunQuery, SearchHit, SearchQuery, Selection,
+    Storage, StoreError,
+};
 
 /// Spans, the runs they settle into, and figures that cost the same at 10³ and at 10⁷ spans.
 ///
@@ -72,7 +75,9 @@ pub trait TraceStore: Send + Sync {
     ///   figure, and MUST leave its trace unsettled: once it ends or is idle, it is due. What was
     ///   found in it counts only then; findings given with a running run are not stored.
     /// - Runs are stored in order; of several of one trace the last is kept. A run MAY be settled
-    ///   whose spans are not stored.
+    ///   whose spans are not stored, with a mark of zero.
+    /// - MUST NOT store a run whose mark is greater than what was written to its trace: the trace was deleted after
+    ///   it was read for analysis.
     /// - Each settled run gets a new [`ChangeSeq`], greater than all before.
     async fn settle(&self, settled: &[Settled], now: Timestamp) -> Result<(), StoreError>;
 
@@ -121,6 +126,75 @@ pub trait TraceStore: Send + Sync {
 
     /// Returns the number of the newest change; zero when there is none.
     async fn last_change(&self) -> Result<ChangeSeq, StoreError>;
+
+    /// Deletes the runs of a selection, at most `limit`, the oldest first, and returns how many went; fewer than
+    /// `limit` when none is left.
+    ///
+    /// - MUST delete a run whole and in one transaction: its spans, the run, its findings, its searchable text, and
+    ///   what it adds to every figure and division. After that every figure equals a recount of the runs that stay,
+    ///   and nobody reads the run, in [`Self::changes`] neither. Change numbers are never used again.
+    /// - Bodies that no span refers to any more are unreachable at once, and gone from the storage after
+    ///   [`Self::compact`].
+    /// - An append that runs meanwhile is deleted whole or kept whole.
+    /// - A deleted run is forgotten, not banned: spans of it that are appended later are stored as if they were never
+    ///   there, so what was deleted by mistake can be imported again. Whoever wants it gone for good stops its source.
+    ///
+    /// A store that cannot delete refuses.
+    async fn delete(&self, project: &ProjectId, selection: &Selection, limit: u32) -> Result<Deleted, StoreError> {
+        let _ = (project, selection, limit);
+        Err(StoreError::Unsupported("deleting runs"))
+    }
+
+    /// Returns how many runs [`Self::delete`] would delete if nothing changed; reads an index, not runs.
+    async fn count(&self, project: &ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+        let _ = (project, selection);
+        Err(StoreError::Unsupported("counting runs to delete"))
+    }
+
+    /// Rewrites storage that holds bodies of deleted runs, over all projects, without those that nothing refers to.
+    ///
+    /// - MUST keep every span readable exactly, also for readers and writers at work meanwhile.
+    /// - MUST leave no body of runs that were deleted before the call, unless another span has the same.
+    /// - MUST NOT hold up appends for longer than one of its steps takes; a step is small.
+    /// - Whether the file or the database gets smaller is a matter of [`Self::vacuum`]; what was freed is used again
+    ///   either way.
+    async fn compact(&self) -> Result<Compacted, StoreError> {
+        Err(StoreError::Unsupported("compacting"))
+    }
+
+    /// Gives free room back to the disk. MAY make writers wait for as long as that takes, and MAY need as much free
+    /// room as the data takes.
+    async fn vacuum(&self) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported("giving free room back"))
+    }
+
+    /// Returns the bytes the data takes, over all projects: [`Storage::used_bytes`]. MUST NOT read the data for it.
+    async fn used_bytes(&self) -> Result<u64, StoreError> {
+        Err(StoreError::Unsupported("measuring itself"))
+    }
+
+    /// Returns how much is stored, over all projects. MAY count, so it is for a question now and then.
+    async fn storage(&self) -> Result<Storage, StoreError> {
+        Err(StoreError::Unsupported("measuring itself"))
+    }
+
+    /// Makes text of at most `limit` runs searchable, and returns of how many; fewer than `limit` when none waits.
+    ///
+    /// - A run waits from when it is settled as ended; of those that wait, those settled last come first. Settling it
+    ///   anew makes it wait again, while it stays searchable as it was. Running runs are not searchable.
+    /// - MUST be one short transaction, and is never part of an append: who never calls it pays nothing.
+    /// - What is searchable is [`documents`](crate::search::documents), with its bounds.
+    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+        let _ = limit;
+        Err(StoreError::Unsupported("searching text"))
+    }
+
+    /// Returns spans that contain every word of a query, in the order of [`SearchQuery`]. Pages MUST concatenate to
+    /// the whole listing.
+    async fn search(&self, project: &ProjectId, query: &SearchQuery) -> Result<Page<SearchHit>, StoreError> {
+        let _ = (project, query);
+        Err(StoreError::Unsupported("searching text"))
+    }
 }
 
 /// What became of appended spans.

@@ -46,7 +46,7 @@ fn run_costs(random: &mut Generator) -> RunCosts {
     RunCosts { whole, parts }
 }
 
-fn random_run(random: &mut Generator, trace: u8) -> Settled {
+pub(super) fn random_run(random: &mut Generator, trace: u8) -> Settled {
     let (mut run, findings) = random.run(trace_id(trace));
     if random.one_in(2) {
         run.user = Some(random.pick(&["ada", "", "bob"]).into());
@@ -55,6 +55,12 @@ fn random_run(random: &mut Generator, trace: u8) -> Settled {
     }
     let costs = run_costs(random);
     Settled { costs, ..settled(run, findings) }
+}
+
+/// Checks divisions against a count over what was settled; a store that keeps none passes.
+pub(super) async fn expect_divisions(store: &Subject, settled: &[Settled]) {
+    let settled = settled.iter().map(|settled| (settled.run.trace_id, settled.clone())).collect();
+    check(store, &settled).await;
 }
 
 async fn check(store: &Subject, settled: &BTreeMap<TraceId, Settled>) {

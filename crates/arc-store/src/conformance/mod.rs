@@ -14,12 +14,15 @@ pub mod captures;
 pub mod changes;
 pub mod concurrency;
 pub mod costs;
+pub mod delete;
 pub mod figures;
 mod generate;
 pub mod listings;
 mod make;
 pub mod projects;
+pub mod search;
 pub mod settle;
+pub mod storage;
 pub mod unsettled;
 pub mod values;
 
@@ -150,6 +153,26 @@ macro_rules! for_each_case {
             changes::every_settled_run_gets_a_greater_number,
             changes::a_run_settled_again_appears_once_at_its_newest_number,
             changes::changes_can_be_read_in_parts,
+            delete::a_deleted_run_is_gone_everywhere,
+            delete::figures_equal_a_recount_after_deleting,
+            delete::every_selection_deletes_what_it_names,
+            delete::the_oldest_runs_are_deleted_first,
+            delete::a_running_run_is_not_old,
+            delete::a_trace_that_was_never_analysed_can_be_deleted,
+            delete::deleting_is_confined_to_a_project,
+            delete::a_deleted_run_can_be_appended_again,
+            delete::a_run_that_is_deleted_while_it_is_analysed_stays_deleted,
+            delete::compacting_keeps_what_is_referred_to,
+            delete::runs_appended_while_others_are_deleted_are_kept,
+            storage::runs_spans_and_bytes_are_counted,
+            search::text_is_found_once_it_was_indexed,
+            search::every_word_has_to_be_there_in_any_case_and_script,
+            search::hits_come_newest_run_first_and_pages_concatenate,
+            search::hits_are_filtered_by_agent_and_time,
+            search::a_run_settled_anew_is_found_by_its_new_text,
+            search::a_deleted_run_is_not_found,
+            search::searching_is_confined_to_a_project,
+            search::any_query_is_only_words,
         }
     };
 }
