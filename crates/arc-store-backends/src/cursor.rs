@@ -1,7 +1,7 @@
 //! Places in listings as text: which listing, and the sort key of the last item given out.
 
 use arc_model::{Timestamp, TraceId};
-use arc_store::{Cursor, StoreError};
+use arc_store::{Cursor, RecordOrder, StoreError};
 
 /// The sort key of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,37 @@ pub(crate) struct AfterRun {
 pub(crate) struct AfterFinding {
     pub(crate) run: AfterRun,
     pub(crate) position: i64,
+}
+
+/// The sort key of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AfterRecord {
+    pub(crate) order: RecordOrder,
+    pub(crate) rank: i64,
+    pub(crate) id: String,
+}
+
+impl AfterRecord {
+    pub(crate) fn to_cursor(&self) -> Cursor {
+        Cursor(format!("{}.{}.{}", Self::listing(self.order), self.rank, self.id))
+    }
+
+    pub(crate) fn parse(cursor: &Cursor, order: RecordOrder) -> Result<Self, StoreError> {
+        let mut parts = cursor.0.splitn(3, '.');
+        let read = |parts: &mut std::str::SplitN<'_, char>| {
+            (parts.next() == Some(Self::listing(order))).then_some(())?;
+            let rank = parts.next()?.parse().ok()?;
+            Some(Self { order, rank, id: parts.next()?.to_owned() })
+        };
+        read(&mut parts).ok_or_else(|| invalid(cursor))
+    }
+
+    const fn listing(order: RecordOrder) -> &'static str {
+        match order {
+            RecordOrder::HighestFirst => "record",
+            RecordOrder::LowestFirst => "record-up",
+        }
+    }
 }
 
 impl AfterRun {
@@ -70,6 +101,11 @@ mod tests {
         assert_eq!(AfterRun::parse(&run.to_cursor()).unwrap(), run);
         let finding = AfterFinding { run, position: 4 };
         assert_eq!(AfterFinding::parse(&finding.to_cursor()).unwrap(), finding);
+        for order in [RecordOrder::HighestFirst, RecordOrder::LowestFirst] {
+            let record = AfterRecord { order, rank: -3, id: "a.b".to_owned() };
+            assert_eq!(AfterRecord::parse(&record.to_cursor(), order).unwrap(), record);
+            assert!(AfterRun::parse(&record.to_cursor()).is_err());
+        }
     }
 
     #[test]
@@ -77,6 +113,8 @@ mod tests {
         let run = AfterRun { at: Timestamp::from_nanos(0), trace_id: TraceId::from_bytes([3; 16]).unwrap() };
         let text = run.to_cursor().0;
         assert!(AfterFinding::parse(&run.to_cursor()).is_err());
+        assert!(AfterRecord::parse(&run.to_cursor(), RecordOrder::HighestFirst).is_err());
+        assert!(AfterRecord::parse(&Cursor("record.1.a".into()), RecordOrder::LowestFirst).is_err());
         for bad in ["", "run", "run.1", "run.x.03", "é", &format!("{text}.0"), &text[..text.len() - 1]] {
             assert!(AfterRun::parse(&Cursor(bad.to_owned())).is_err(), "{bad}");
         }

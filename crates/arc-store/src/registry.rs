@@ -5,7 +5,7 @@ use arc_model::{Alert, Capture, Delivery, ProjectId, Timestamp};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
+use crate::{Page, Record, RecordQuery, RecordWrite, StoreError};
 
 /// A project: everything stored belongs to exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Project {
     pub created_at: Timestamp,
 }
 
-/// Projects, the capture ledger, and later keys, issue states, scenarios, shares, alerts.
+/// Projects, the capture ledger, alerts, and [records](Record) of everything else that is decided.
 #[async_trait]
 pub trait Registry: Send + Sync {
     /// Makes a project unless it exists, and returns it as stored.
@@ -67,5 +67,38 @@ pub trait Registry: Send + Sync {
     /// Returns what was kept under a name; `None` when nothing was.
     async fn note(&self, _project: &ProjectId, _name: &str) -> Result<Option<String>, StoreError> {
         Err(StoreError::Unsupported("notes"))
+    }
+
+    /// Writes and removes records in one transaction; returns whether it did.
+    ///
+    /// - MUST be all or nothing: `false` when what is [expected](crate::Expected) of any of them does not hold, and
+    ///   then nothing was changed.
+    /// - MUST be atomic: of several that expect the same of one record at once, at most one is told `true`.
+    /// - A written record has the version 1 when it was not there, and one more than it had otherwise.
+    /// - Removing what is not there is no failure, unless a version of it is expected.
+    /// - MUST refuse what [`RecordWrite::ordered`] refuses.
+    async fn write_records(&self, _project: &ProjectId, _writes: &[RecordWrite]) -> Result<bool, StoreError> {
+        Err(StoreError::Unsupported("records"))
+    }
+
+    /// Returns a record; `None` when it is not there.
+    async fn record(&self, project: &ProjectId, collection: &str, id: &str) -> Result<Option<Record>, StoreError> {
+        Ok(self.records_by_id(project, collection, &[id.to_owned()]).await?.pop())
+    }
+
+    /// Returns those of these records that are there, ordered by id, each once.
+    async fn records_by_id(
+        &self,
+        _project: &ProjectId,
+        _collection: &str,
+        _ids: &[String],
+    ) -> Result<Vec<Record>, StoreError> {
+        Err(StoreError::Unsupported("records"))
+    }
+
+    /// Returns records of a collection. Pages MUST concatenate to the whole listing, and cost the same wherever
+    /// they are in it.
+    async fn records(&self, _project: &ProjectId, _query: &RecordQuery) -> Result<Page<Record>, StoreError> {
+        Err(StoreError::Unsupported("records"))
     }
 }

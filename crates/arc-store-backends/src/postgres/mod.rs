@@ -22,6 +22,7 @@ mod listing;
 mod names;
 mod place;
 mod read;
+mod records;
 mod rollup;
 mod schema;
 mod settle;
@@ -35,8 +36,8 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError,
-    TraceStore, Unsettled,
+    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Record, RecordQuery, RecordWrite, Registry,
+    RunQuery, Settled, StoreError, TraceStore, Unsettled,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -301,5 +302,32 @@ impl Registry for PostgresStore {
 
     async fn note(&self, project: &ProjectId, name: &str) -> Result<Option<String>, StoreError> {
         alerts::note(&self.connect().await?, project, name).await
+    }
+
+    async fn write_records(&self, project: &ProjectId, writes: &[RecordWrite]) -> Result<bool, StoreError> {
+        let failed = while_trying("write records");
+        let writes = RecordWrite::ordered(writes)?;
+        let mut db = self.connect().await?;
+        let tx = db.transaction().await.map_err(&failed)?;
+        let is_written = records::write(&tx, project, &writes).await?;
+        if is_written {
+            tx.commit().await.map_err(failed)?;
+        } else {
+            tx.rollback().await.map_err(failed)?;
+        }
+        Ok(is_written)
+    }
+
+    async fn records_by_id(
+        &self,
+        project: &ProjectId,
+        collection: &str,
+        ids: &[String],
+    ) -> Result<Vec<Record>, StoreError> {
+        records::by_id(&self.connect().await?, project, collection, ids).await
+    }
+
+    async fn records(&self, project: &ProjectId, query: &RecordQuery) -> Result<Page<Record>, StoreError> {
+        records::list(&self.connect().await?, project, query).await
     }
 }

@@ -9,7 +9,11 @@ use tokio_postgres::{Client, Transaction};
 
 use super::error::{damaged, while_trying};
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_alerts.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_alerts.sql"),
+    include_str!("migrations/0003_records.sql"),
+];
 
 /// The oldest PostgreSQL this opens: the oldest that its makers maintain.
 const OLDEST: i32 = 14;

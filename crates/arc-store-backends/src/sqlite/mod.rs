@@ -16,6 +16,7 @@ mod error;
 mod listing;
 mod read;
 mod readers;
+mod records;
 mod rollup;
 mod schema;
 mod settle;
@@ -36,8 +37,8 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Registry, RunQuery, Settled, StoreError,
-    TraceStore, Unsettled,
+    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Record, RecordQuery, RecordWrite, Registry,
+    RunQuery, Settled, StoreError, TraceStore, Unsettled,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -328,5 +329,25 @@ impl Registry for SqliteStore {
     async fn note(&self, project: &ProjectId, name: &str) -> Result<Option<String>, StoreError> {
         let (project, name) = (project.clone(), name.to_owned());
         self.read("read a note", move |db, _| alerts::note(db, &project, &name)).await
+    }
+
+    async fn write_records(&self, project: &ProjectId, writes: &[RecordWrite]) -> Result<bool, StoreError> {
+        let (project, writes) = (project.clone(), RecordWrite::ordered(writes)?);
+        self.writer.write(move |db| records::write(db, &project, &writes)).await
+    }
+
+    async fn records_by_id(
+        &self,
+        project: &ProjectId,
+        collection: &str,
+        ids: &[String],
+    ) -> Result<Vec<Record>, StoreError> {
+        let (project, collection, ids) = (project.clone(), collection.to_owned(), ids.to_vec());
+        self.read("read records", move |db, _| records::by_id(db, &project, &collection, &ids)).await
+    }
+
+    async fn records(&self, project: &ProjectId, query: &RecordQuery) -> Result<Page<Record>, StoreError> {
+        let (project, query) = (project.clone(), query.clone());
+        self.read("list records", move |db, _| records::list(db, &project, &query)).await
     }
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_captures.sql"),
     include_str!("migrations/0004_costs.sql"),
     include_str!("migrations/0005_alerts.sql"),
+    include_str!("migrations/0006_records.sql"),
 ];
 
 /// "arcE", in the header of the file; tells our databases from anybody else's.

@@ -20,6 +20,7 @@ mod generate;
 pub mod listings;
 mod make;
 pub mod projects;
+pub mod records;
 pub mod search;
 pub mod settle;
 pub mod storage;
@@ -110,6 +111,14 @@ macro_rules! for_each_case {
             alerts::alerts_are_listed_by_time_and_project,
             alerts::deliveries_are_replaced,
             alerts::a_note_is_replaced,
+            records::a_record_comes_back_exactly,
+            records::a_record_is_written_only_where_what_is_expected_holds,
+            records::records_are_written_all_or_none,
+            records::of_writers_at_once_one_is_told_that_it_wrote,
+            records::a_removed_record_is_gone_and_can_be_made_again,
+            records::records_are_listed_by_rank_and_tag_in_pages,
+            records::records_are_those_of_one_project_and_collection,
+            records::names_and_pages_that_cannot_be_are_refused,
             captures::what_became_of_a_source_is_replaced,
             captures::what_became_of_a_source_adds_up,
             captures::sources_are_listed_by_their_latest_news,

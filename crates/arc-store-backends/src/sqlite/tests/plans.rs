@@ -1,7 +1,7 @@
 //! Reads stay on indexes: none scans a table or sorts, so they cost the same in a large store.
 
 use arc_model::Verdict;
-use arc_store::{Cursor, FindingQuery, RunQuery};
+use arc_store::{Cursor, FindingQuery, RecordOrder, RecordQuery, RunQuery};
 use expect_test::expect;
 use rusqlite::{Connection, params_from_iter};
 
@@ -9,6 +9,7 @@ use super::{
     super::{
         SqliteStore,
         listing::{Select, select_findings, select_runs},
+        records,
     },
     project,
 };
@@ -99,4 +100,19 @@ fn figures_and_the_settling_loop_read_rollups_and_indexes() {
 fn a_listing_asks_for_one_row_more_than_the_page() {
     let query = RunQuery { agent: Some("a".into()), leaf: Some("l".into()), limit: 10, ..RunQuery::default() };
     expect!["SELECT l.at, l.trace_id, r.body FROM run_leaves AS l CROSS JOIN runs AS r ON r.key = l.run WHERE l.project = ? AND l.leaf = ? AND r.agent = ? ORDER BY l.at DESC, l.trace_id LIMIT ?"].assert_eq(&select_runs(&project(), &query).unwrap().sql);
+}
+
+#[test]
+fn records_are_listed_from_an_index_whatever_their_tags() {
+    for tags in 0..3 {
+        for (order, cursor) in [(RecordOrder::HighestFirst, "record.5.a"), (RecordOrder::LowestFirst, "record-up.5.a")]
+        {
+            for after in [None, Some(Cursor(cursor.to_owned()))] {
+                let tags = (0..tags).map(|tag| tag.to_string()).collect();
+                let query = RecordQuery { collection: "things".to_owned(), tags, order, after, limit: 10 };
+                let (sql, values) = records::select(&project(), &query).unwrap();
+                check_select(&Select { sql, values });
+            }
+        }
+    }
 }
