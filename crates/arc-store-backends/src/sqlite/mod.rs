@@ -1,8 +1,8 @@
 //! The default store: one `SQLite` file that is both ports, or a database in memory for tests.
 //!
 //! One thread writes ([`writer`]), with group commit; reads take connections of their own from
-//! [`readers`] and see snapshots (write-ahead log). A write is durable when it returns: `synchronous`
-//! is FULL. Several processes may open one file; they take turns at writing.
+//! [`readers`] and see snapshots (write-ahead log, which [`checkpoint`] copies into the database). A write is durable
+//! when it returns: `synchronous` is FULL. Several processes may open one file; they take turns at writing.
 //!
 //! Reading order: `migrations/` (the tables), [`append`] (spans in), [`settle`] and [`rollup`] (runs
 //! and figures), [`read`] and [`listing`] (out again). How spans become bytes is in
@@ -11,6 +11,7 @@
 mod alerts;
 mod append;
 mod captures;
+mod checkpoint;
 mod costs;
 mod error;
 mod listing;
@@ -43,7 +44,7 @@ use arc_store::{
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use self::{append::Batch, error::while_trying, readers::Readers, writer::Writer};
+use self::{append::Batch, checkpoint::Checkpointer, error::while_trying, readers::Readers, writer::Writer};
 use crate::segment::{SegmentCache, Window};
 
 /// How often opening is tried again while another process makes the same file.
@@ -83,7 +84,10 @@ impl SqliteStore {
                 other => break other?,
             }
         };
-        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned(), readers::Access::ReadWrite))
+        let checkpointer = Checkpointer::start(path)?;
+        schema::configure_writer(&connection).map_err(while_trying("open the database file"))?;
+        let readers = Readers::of_file(path.to_owned(), readers::Access::ReadWrite);
+        Self::start(Arc::new(Mutex::new(connection)), readers, Some(checkpointer))
     }
 
     /// Opens a database file that exists, also where it cannot be written to.
@@ -105,7 +109,7 @@ impl SqliteStore {
         let access = readers::Access::of_read_only(path)?;
         let mut connection = access.connect(path)?;
         schema::check_current(&mut connection, &path.display().to_string())?;
-        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned(), access))
+        Self::start(Arc::new(Mutex::new(connection)), Readers::of_file(path.to_owned(), access), None)
     }
 
     /// Opens an empty database that ends with this value.
@@ -113,12 +117,16 @@ impl SqliteStore {
         let mut connection = Connection::open_in_memory().map_err(while_trying("open a database in memory"))?;
         schema::prepare(&mut connection, "memory")?;
         let connection = Arc::new(Mutex::new(connection));
-        Self::start(Arc::clone(&connection), Readers::Memory(connection))
+        Self::start(Arc::clone(&connection), Readers::Memory(connection), None)
     }
 
-    fn start(connection: Arc<Mutex<Connection>>, readers: Readers) -> Result<Self, StoreError> {
+    fn start(
+        connection: Arc<Mutex<Connection>>,
+        readers: Readers,
+        checkpointer: Option<Checkpointer>,
+    ) -> Result<Self, StoreError> {
         let reading = Reading { readers, cache: SegmentCache::default(), window: Window::default() };
-        Ok(Self { reading: Arc::new(reading), writer: Writer::start(connection)? })
+        Ok(Self { reading: Arc::new(reading), writer: Writer::start(connection, checkpointer)? })
     }
 
     /// Runs a read where it may block.

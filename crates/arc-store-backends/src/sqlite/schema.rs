@@ -25,6 +25,9 @@ const APPLICATION_ID: i32 = 0x6172_6345;
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What the connection that writes may keep of the database in memory.
+const WRITER_CACHE_KIB: i32 = 32 << 10;
+
 /// Statements each connection keeps prepared.
 const PREPARED: usize = 64;
 
@@ -35,6 +38,12 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // FULL: in WAL mode a commit returns after its log is on the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// What the connection that writes needs besides: it never copies the log, and keeps the pages of its indexes.
+pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))
 }
 
 /// Makes a new database ours, or brings ours up to date; refuses any other without changing it.

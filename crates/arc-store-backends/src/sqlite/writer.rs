@@ -14,7 +14,7 @@ use arc_store::StoreError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::while_trying;
+use super::{checkpoint::Checkpointer, error::while_trying};
 
 /// Most jobs in one transaction.
 const GROUP: usize = 64;
@@ -29,11 +29,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Arc<Mutex<Connection>>) -> Result<Self, StoreError> {
+    /// Starts the thread; without `checkpointer` the log is copied within commits, or there is none.
+    pub(super) fn start(
+        connection: Arc<Mutex<Connection>>,
+        checkpointer: Option<Checkpointer>,
+    ) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("arc-store-writer".to_owned())
-            .spawn(move || run(&connection, jobs))
+            .spawn(move || run(&connection, jobs, checkpointer.as_ref()))
             .map_err(|source| StoreError::Unavailable { attempted: "start the writer", source: Box::new(source) })?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -99,7 +103,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Job for Pe
     }
 }
 
-fn run(connection: &Mutex<Connection>, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn run(connection: &Mutex<Connection>, mut jobs: mpsc::Receiver<Box<dyn Job>>, checkpointer: Option<&Checkpointer>) {
     while let Some(first) = jobs.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP {
@@ -109,6 +113,9 @@ fn run(connection: &Mutex<Connection>, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
         let failure = commit(&connection, &mut group).err().map(|error| chain(&error));
         drop(connection);
+        if let Some(checkpointer) = checkpointer {
+            checkpointer.committed();
+        }
         for job in mem::take(&mut group) {
             job.answer(failure.as_deref());
         }
