@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -70,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) notifier: OnceLock<Arc<dyn Notifier>>,
     /// Whether the background loop was started.
     pub(crate) in_background: AtomicBool,
+    /// Requests whose spans are being taken in.
+    pub(crate) arriving: AtomicUsize,
     /// Projects known to be registered.
     pub(crate) projects: Mutex<BTreeSet<ProjectId>>,
     /// What was counted for the ledger and is not in the registry yet.
@@ -100,6 +105,7 @@ impl App {
             alerts: broadcast::Sender::new(ALERTS_WAITING),
             notifier: OnceLock::new(),
             in_background: AtomicBool::new(false),
+            arriving: AtomicUsize::new(0),
             projects: Mutex::default(),
             captures: Mutex::default(),
             spool: Mutex::default(),

@@ -1,6 +1,9 @@
 //! Taking in spans as they arrive.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use arc_formats::{Decoded, decode_otlp_json, decode_otlp_logs_json, decode_otlp_logs_protobuf, decode_otlp_protobuf};
 use arc_model::{Diagnostic, DiagnosticSeverity, Json, Place, ProjectId, Span};
@@ -72,6 +75,7 @@ impl App {
         encoding: OtlpEncoding,
         exporter: Option<&str>,
     ) -> Result<Ingested, AppError> {
+        let _arrival = Arrival::begin(&self.inner.arriving);
         let decode = move || match (signal, encoding) {
             (OtlpSignal::Traces, OtlpEncoding::Protobuf) => decode_otlp_protobuf(&bytes),
             (OtlpSignal::Traces, OtlpEncoding::Json) => decode_otlp_json(&bytes),
@@ -95,6 +99,22 @@ impl App {
         // What was rejected has no project of its own.
         self.count_request(project, exporter, service.as_deref(), 0, &diagnostics).await;
         Ok(Ingested { appended, diagnostics })
+    }
+}
+
+/// A request that is being taken in, counted until this is dropped.
+struct Arrival<'a>(&'a AtomicUsize);
+
+impl<'a> Arrival<'a> {
+    fn begin(arriving: &'a AtomicUsize) -> Self {
+        arriving.fetch_add(1, Ordering::Relaxed);
+        Self(arriving)
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,11 @@
 //! for long. One that is written to afterwards is due again, and its run is replaced. Until then it
 //! is settled as a running run every so often, so that people can watch; such a run counts nowhere.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use arc_analysis::{Analysis, Context, analyse};
 use arc_model::{ProjectId, Timestamp};
@@ -15,6 +19,11 @@ use crate::{App, AppError, app::lock};
 
 /// Traces settled in one transaction.
 const BATCH: u32 = 32;
+/// While spans arrive, a batch is followed by a pause of so many times the time it took: senders wait for an answer, and
+/// analysis can catch up later.
+const GIVE_WAY: u32 = 3;
+/// Longest such pause.
+const LONGEST_WAY: Duration = Duration::from_secs(1);
 /// Longest pause after a failure, in polls.
 const LONGEST_PAUSE: u32 = 32;
 
@@ -32,9 +41,22 @@ impl App {
             if due.is_empty() {
                 break;
             }
+            let begin = Instant::now();
             settled += self.settle_batch(&due).await?;
+            self.give_way(begin.elapsed()).await;
         }
         Ok(settled)
+    }
+
+    /// Pauses after work that took so long, as long as spans arrive.
+    async fn give_way(&self, worked: Duration) {
+        if self.inner.arriving.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        tokio::select! {
+            () = self.tasks().stopping() => {}
+            () = tokio::time::sleep((worked * GIVE_WAY).min(LONGEST_WAY)) => {}
+        }
     }
 
     /// Settles every trace of a project as it stands, running ones as if they had ended, and returns how many.
