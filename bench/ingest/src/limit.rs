@@ -13,14 +13,22 @@ use arc_store_backends::sqlite::SqliteStore;
 
 use crate::{
     load::TRACES,
+    server::processor_ms,
     workload::{self, SPANS, Workload},
 };
 
 /// Tasks that decode and append; enough that the writer always has something to commit.
 const TASKS: u64 = 8;
 
-/// Returns how many spans a second are stored durably.
-pub(crate) fn spans_per_second(seconds: u64) -> Result<f64> {
+/// What is possible.
+pub(crate) struct Limit {
+    /// Stored durably.
+    pub(crate) spans_per_second: f64,
+    pub(crate) processor_ms_per_thousand: f64,
+}
+
+/// Measures for so long.
+pub(crate) fn measure(seconds: u64) -> Result<Limit> {
     let folder = tempfile::tempdir()?;
     let pool = workload::pool();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -33,7 +41,7 @@ pub(crate) fn spans_per_second(seconds: u64) -> Result<f64> {
             (0..batches).map(|_| workload.request(TRACES).0).collect()
         })
         .collect();
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), processor_ms("self")?);
     let spans: u64 = runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for requests in prepared {
@@ -58,6 +66,10 @@ pub(crate) fn spans_per_second(seconds: u64) -> Result<f64> {
         }
         anyhow::Ok(all)
     })?;
-    #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    Ok(spans as f64 / begin.elapsed().as_secs_f64())
+    #[expect(clippy::cast_precision_loss, reason = "rates")]
+    let spans = spans as f64;
+    Ok(Limit {
+        spans_per_second: spans / begin.elapsed().as_secs_f64(),
+        processor_ms_per_thousand: (processor_ms("self")? - before) * 1e3 / spans,
+    })
 }

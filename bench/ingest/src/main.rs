@@ -20,6 +20,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+/// The server's: the limit is measured in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "ingest-bench measure --server PATH [--repeats 5] [--seconds 10] [--results bench/RESULTS.md]
 ingest-bench crash --server PATH [--kills 200]
 ingest-bench full --server PATH
@@ -58,7 +62,9 @@ fn main() -> Result<()> {
         "crash" => crash::run(&server()?, arguments.kills),
         "full" => full::run(&server()?),
         "limit" => {
-            println!("{:.0} spans/s", limit::spans_per_second(arguments.seconds)?);
+            let limit = limit::measure(arguments.seconds)?;
+            let (rate, processor) = (limit.spans_per_second, limit.processor_ms_per_thousand);
+            println!("{rate:.0} spans/s, {processor:.1} ms of the processor per 1,000 spans");
             Ok(())
         }
         _ => bail!("{command} is no command\n{USAGE}"),

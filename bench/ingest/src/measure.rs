@@ -86,7 +86,7 @@ fn once(program: &Path, seconds: u64, round: u64, pool: &Arc<Vec<u8>>) -> Result
     server.kill()?;
 
     figures.resend_percent = resend(program, folder.path(), pool, round)?;
-    figures.limit = limit::spans_per_second(seconds)?;
+    figures.limit = limit::measure(seconds)?.spans_per_second;
     Ok(figures)
 }
 

@@ -53,6 +53,15 @@ pub(crate) fn said(home: &Path) -> String {
     std::fs::read_to_string(log(home)).unwrap_or_default()
 }
 
+/// Returns the processor time that a process used so far; `self` is this one.
+pub(crate) fn processor_ms(process: &str) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (_, rest) = stat.rsplit_once(')').context("a process's statistics")?;
+    let ticks: u32 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+    // A tick is 10 ms on every Linux there is.
+    Ok(f64::from(ticks) * 10.0)
+}
+
 impl Server {
     /// Kills it at once, as the system does when memory runs out.
     pub(crate) fn kill(mut self) -> Result<()> {
@@ -63,11 +72,7 @@ impl Server {
 
     /// Returns the processor time it used so far.
     pub(crate) fn processor_ms(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, rest) = stat.rsplit_once(')').context("a process's statistics")?;
-        let ticks: u32 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-        // A tick is 10 ms on every Linux there is.
-        Ok(f64::from(ticks) * 10.0)
+        processor_ms(&self.child.id().to_string())
     }
 
     /// Returns a size of its memory in MB: `VmRSS` now, `VmHWM` at most.
