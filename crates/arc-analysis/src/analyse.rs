@@ -1,6 +1,7 @@
 //! One settled trace: its failures, its outcome, its cost, and the row that sums it up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arc_catalog::Catalog;
 use arc_model::{
@@ -246,13 +247,13 @@ fn said_in(messages: &[Json], first: bool) -> Option<String> {
     if first { texts.next() } else { texts.next_back() }
 }
 
-fn first_user_text(messages: &[Message]) -> Option<String> {
+fn first_user_text(messages: &[Arc<Message>]) -> Option<String> {
     let mut users = messages.iter().filter(|message| message.role == Role::User);
-    users.find_map(said)
+    users.find_map(|message| said(message))
 }
 
-fn last_text(messages: &[Message]) -> Option<String> {
-    messages.iter().rev().filter(|message| message.role == Role::Assistant).find_map(said)
+fn last_text(messages: &[Arc<Message>]) -> Option<String> {
+    messages.iter().rev().filter(|message| message.role == Role::Assistant).find_map(|message| said(message))
 }
 
 fn said(message: &Message) -> Option<String> {

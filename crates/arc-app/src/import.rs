@@ -143,6 +143,8 @@ fn file_stem(name: &str) -> Option<String> {
 mod tests {
     use arc_model::{SpanId, SpanKind};
 
+    use std::sync::Arc;
+
     use super::*;
 
     fn span(trace: u8) -> Span {
@@ -160,7 +162,7 @@ mod tests {
     fn a_file_names_only_traces_that_name_no_agent() {
         let (mut agent, mut service) = (span(1), span(2));
         agent.facts.agent = Some("planner".into());
-        service.resource.insert("service.name".into(), "shop".into());
+        service.resource = Arc::new([("service.name".into(), "shop".into())].into());
         let spans = vec![agent, service, span(3)];
         assert_eq!(named(spans.clone(), None, Some("/tmp/airline.jsonl.gz")), ["planner", "-", "airline"]);
         assert_eq!(named(spans.clone(), Some("mine"), Some("airline.json")), ["mine", "mine", "mine"]);
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn a_stand_in_for_a_service_name_is_not_a_name() {
         let mut unnamed = span(1);
-        unnamed.resource.insert("service.name".into(), "unknown_service:python".into());
+        unnamed.resource = Arc::new([("service.name".into(), "unknown_service:python".into())].into());
         assert_eq!(named(vec![unnamed], None, Some("airline.json")), ["airline"]);
     }
 }

@@ -6,6 +6,8 @@
 //! together with its span whenever a trace is read. Ids come from the content: sending an event
 //! again changes nothing, and the order of arrival does not matter.
 
+use std::rc::Rc;
+
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, Timestamp, TraceId, supplement};
 use serde_json::Map;
 
@@ -57,9 +59,10 @@ pub(crate) fn push(event: Event, out: &mut Output) {
         events: Vec::new(),
         links: Vec::new(),
         scope,
-        resource,
+        resource: resource.into(),
         position,
         place,
+        seen: Rc::clone(&out.seen),
     };
     match name.as_str() {
         EVALUATION | DETAILS => {

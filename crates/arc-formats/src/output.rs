@@ -1,8 +1,10 @@
 //! Where wires put what they decode: spans, and diagnostics that say what became of everything else.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, rc::Rc};
 
 use arc_model::{Diagnostic, DiagnosticSeverity, Place, Span};
+
+use crate::read::seen::Seen;
 
 /// Collects the spans and diagnostics of one decoding.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub struct Output {
     said: BTreeSet<String>,
     /// Bytes of repeated history that may still be held; see `wire::transcript`.
     pub(crate) history_budget: usize,
+    /// What was read so far.
+    pub(crate) seen: Rc<Seen>,
 }
 
 /// Bytes of repeated message history one decoding may hold. A transcript of n model calls holds its

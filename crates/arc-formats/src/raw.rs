@@ -1,6 +1,10 @@
 //! A span as it came over a wire that carries attributes, before any dialect has read it.
 
+use std::{rc::Rc, sync::Arc};
+
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
+
+use crate::read::seen::Seen;
 
 const SCOPE_NAME: &str = "otel.scope.name";
 const SCOPE_VERSION: &str = "otel.scope.version";
@@ -33,11 +37,13 @@ pub struct RawSpan {
     /// The instrumentation that emitted it.
     pub scope: Option<Scope>,
     /// Attributes of the emitting process.
-    pub resource: Attributes,
+    pub resource: Arc<Attributes>,
     /// Position in its source.
     pub position: u32,
     /// Where it was found, for diagnostics.
     pub place: Place,
+    /// What was read before in its source.
+    pub(crate) seen: Rc<Seen>,
 }
 
 /// The status of a span as OpenTelemetry knows it.

@@ -55,7 +55,7 @@ const NO_CALLS: [&str; 13] = [
 /// Names of counts in the answers.
 const COUNTS: [&str; 5] = ["prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount", "prompt_eval_count"];
 
-fn calls_in(messages: &[Message]) -> usize {
+fn calls_in(messages: &[std::sync::Arc<Message>]) -> usize {
     messages.iter().flat_map(|message| &message.parts).filter(|part| matches!(part, Part::ToolCall { .. })).count()
 }
 

@@ -263,7 +263,7 @@ fn a_message_without_a_role_and_indices_beyond_nine_keep_their_order() {
         attributes.insert(format!("llm.input_messages.{index}.message.content"), json!(index.to_string()));
     }
     let span = decode_one(&Value::Object(attributes));
-    let texts: Vec<_> = span.messages_in.iter().map(arc_model::Message::joined_text).collect();
+    let texts: Vec<_> = span.messages_in.iter().map(|message| message.joined_text()).collect();
     assert_eq!(texts, (0..12).map(|index| index.to_string()).collect::<Vec<_>>());
     assert!(span.messages_in.iter().all(|message| message.role == Role::Other("unknown".into())));
 }

@@ -44,7 +44,7 @@ pub use money::{Cost, CostLine, NanoUsd, UnknownCost};
 pub use outcome::{Outcome, OutcomeClaim, OutcomeSource, Termination, Verdict};
 pub use rate::{Interval, Method, Rate};
 pub use run::{CutShort, LeafCount, ProcessDeath, Run};
-pub use span::{FinishReason, ModelRef, Scope, Span, SpanEvent, SpanKind, SpanLink, Status};
+pub use span::{FinishReason, ModelRef, Scope, Span, SpanEvent, SpanKind, SpanLink, Status, shared};
 pub use time::{Clock, Timestamp};
 pub use tool::{ToolCall, ToolDefinition};
 pub use trace::Trace;

@@ -1,6 +1,6 @@
 //! The unit that is captured, stored and cited: one timed step of a run.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +41,12 @@ pub struct Span {
     /// The model that was called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelRef>,
-    /// What was sent to the model.
+    /// What was sent to the model. A message that several calls send is one value in memory where the reader saw that it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub messages_in: Vec<Message>,
+    pub messages_in: Vec<Arc<Message>>,
     /// What the model answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub messages_out: Vec<Message>,
+    pub messages_out: Vec<Arc<Message>>,
     /// Input that is not a message list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Payload>,
@@ -58,7 +58,7 @@ pub struct Span {
     pub tool: Option<ToolCall>,
     /// Tools the model could ask for; empty when none were recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tools_offered: Vec<ToolDefinition>,
+    pub tools_offered: Vec<Arc<ToolDefinition>>,
     /// Tokens, as counted by the provider or estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
@@ -92,9 +92,9 @@ pub struct Span {
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub attributes: Attributes,
     /// Attributes of the emitting process.
-    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    #[serde(default, skip_serializing_if = "is_without_attributes")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub resource: Attributes,
+    pub resource: Arc<Attributes>,
 }
 
 impl Span {
@@ -128,7 +128,7 @@ impl Span {
             links: Vec::new(),
             scope: None,
             attributes: Attributes::new(),
-            resource: Attributes::new(),
+            resource: Arc::default(),
         }
     }
 
@@ -141,6 +141,15 @@ impl Span {
     pub fn is_running(&self) -> bool {
         self.start.is_some() && self.end.is_none()
     }
+}
+
+fn is_without_attributes(attributes: &Attributes) -> bool {
+    attributes.is_empty()
+}
+
+/// Returns values that spans can share.
+pub fn shared<T>(values: impl IntoIterator<Item = T>) -> Vec<Arc<T>> {
+    values.into_iter().map(Arc::new).collect()
 }
 
 /// What sort of step a span is.

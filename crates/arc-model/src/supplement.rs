@@ -121,12 +121,12 @@ mod tests {
     fn message(number: u8, sort: &str, text: &str) -> Span {
         let mut one = span(number, Some(1));
         one.attributes.insert(ATTRIBUTE.to_owned(), Json::from(sort));
-        one.messages_in = vec![Message::text(Role::User, text)];
+        one.messages_in = vec![Message::text(Role::User, text).into()];
         one
     }
 
     fn said(spans: &[Span]) -> Vec<Vec<String>> {
-        spans.iter().map(|span| span.messages_in.iter().map(Message::joined_text).collect()).collect()
+        spans.iter().map(|span| span.messages_in.iter().map(|message| message.joined_text()).collect()).collect()
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn what_a_span_says_itself_is_not_replaced_and_a_whole_operation_goes_before_single_messages() {
         let mut own = span(1, None);
-        own.messages_in = vec![Message::text(Role::User, "own")];
+        own.messages_in = vec![Message::text(Role::User, "own").into()];
         assert_eq!(said(&attach(vec![message(2, MESSAGE, "other"), own])), [["own"]]);
         let both = vec![message(2, MESSAGE, "single"), message(3, OPERATION, "whole"), span(1, None)];
         assert_eq!(said(&attach(both)), [["whole"]]);

@@ -126,12 +126,12 @@ async fn resent_history(folder: &Path) {
     let start = Instant::now();
     for agent in 0..10 {
         let mut random = Generator::new(agent);
-        let mut messages = vec![Message::text(Role::System, text(&mut random))];
+        let mut messages = arc_model::shared([Message::text(Role::System, text(&mut random))]);
         for turn in 0..40 {
-            messages.push(Message::text(Role::User, text(&mut random)));
+            messages.push(Message::text(Role::User, text(&mut random)).into());
             let mut call = span(agent, turn, SpanKind::Llm);
             call.messages_in.clone_from(&messages);
-            call.messages_out = vec![Message::text(Role::Assistant, text(&mut random))];
+            call.messages_out = vec![Message::text(Role::Assistant, text(&mut random)).into()];
             messages.extend(call.messages_out.iter().cloned());
             raw += serde_json::to_vec(&call).unwrap().len();
             append(&store, &[call]).await;

@@ -76,7 +76,7 @@ async fn append(store: &SqliteStore, trace: u64) {
         .map(|number| {
             let id = SpanId::derive(&[&number.to_le_bytes()]);
             let mut span = Span::new(trace_id(trace), id, SpanKind::Llm, "call");
-            span.messages_in = vec![Message::text(Role::User, format!("{trace} {number} ").repeat(40))];
+            span.messages_in = vec![Message::text(Role::User, format!("{trace} {number} ").repeat(40)).into()];
             span
         })
         .collect();

@@ -318,7 +318,7 @@ mod tests {
         let id = TraceId::derive(&[b"trace"]);
         let mut span = Span::new(id, SpanId::derive(&[&[number]]), SpanKind::Llm, "call");
         span.sequence = number.into();
-        span.messages_in = messages.iter().map(|text| Message::text(Role::User, *text)).collect();
+        span.messages_in = messages.iter().map(|text| Message::text(Role::User, *text).into()).collect();
         span
     }
 

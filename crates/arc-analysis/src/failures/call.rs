@@ -2,6 +2,7 @@
 //! between the caller and the model.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use arc_model::{Evidence, Field, Message, Part, Payload, Role, Span, SpanId, SpanKind, ToolDefinition, Trace};
 
@@ -19,13 +20,13 @@ pub struct Request<'a> {
     /// The arguments.
     pub arguments: &'a Payload,
     /// The tools the model could ask for; empty when none were recorded.
-    pub offered: &'a [ToolDefinition],
+    pub offered: &'a [Arc<ToolDefinition>],
 }
 
 impl<'a> Request<'a> {
     /// Returns the definition of the tool it asks for, where it was offered.
     pub fn definition(&self) -> Option<&'a ToolDefinition> {
-        self.offered.iter().find(|tool| tool.name == self.name)
+        self.offered.iter().find(|tool| tool.name == self.name).map(|tool| &**tool)
     }
 }
 
@@ -101,7 +102,7 @@ fn requests_of<'a>(trace: &'a Trace, span: &'a Span) -> impl Iterator<Item = Req
     asked(&span.messages_out).map(move |(id, name, arguments)| Request { span, id, name, arguments, offered })
 }
 
-fn asked(messages: &[Message]) -> impl Iterator<Item = (Option<&str>, &str, &Payload)> {
+fn asked(messages: &[Arc<Message>]) -> impl Iterator<Item = (Option<&str>, &str, &Payload)> {
     messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
         Part::ToolCall { id, name, arguments } => Some((id.as_deref(), name.as_str(), arguments)),
         _ => None,
@@ -109,7 +110,7 @@ fn asked(messages: &[Message]) -> impl Iterator<Item = (Option<&str>, &str, &Pay
 }
 
 /// Returns the tools a model call was offered; where it does not say, those of the nearest span above.
-fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [ToolDefinition] {
+fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [Arc<ToolDefinition>] {
     let mut at = Some(span);
     while let Some(here) = at {
         if !here.tools_offered.is_empty() {

@@ -143,7 +143,7 @@ fn instruction(result: &str) -> Option<&str> {
 
 fn user(trace: &Trace) -> String {
     let asked = trace.roots().flat_map(|root| &root.messages_in).filter(|message| message.role == Role::User);
-    let mut text = asked.map(arc_model::Message::joined_text).collect::<Vec<_>>().join("\n");
+    let mut text = asked.map(|message| message.joined_text()).collect::<Vec<_>>().join("\n");
     text.extend(trace.roots().filter_map(|root| root.input.as_ref()).map(Payload::to_text));
     text
 }

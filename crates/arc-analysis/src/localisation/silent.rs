@@ -120,7 +120,7 @@ fn alone(trace: &Trace) -> Features {
 }
 
 fn answer(span: &Span) -> String {
-    span.messages_out.iter().map(arc_model::Message::joined_text).collect::<Vec<_>>().join("\n")
+    span.messages_out.iter().map(|message| message.joined_text()).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

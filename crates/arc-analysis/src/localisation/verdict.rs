@@ -4,7 +4,7 @@
 //! named, and what a model claims about leaves at steps is not shown, because it was learnt on one framework.
 
 use arc_catalog::Catalog;
-use arc_model::{Evidence, Field, Finding, Message, Span, SpanKind, Trace};
+use arc_model::{Evidence, Field, Finding, Span, SpanKind, Trace};
 
 use super::{Diagnosis, diagnose};
 use crate::failures::Measured;
@@ -46,7 +46,7 @@ pub(crate) fn decisive_step(trace: &Trace, catalog: &Catalog) -> Option<Finding>
 }
 
 fn said(span: &Span) -> Evidence {
-    let text = span.messages_out.iter().chain(&span.messages_in).map(Message::joined_text).next();
+    let text = span.messages_out.iter().chain(&span.messages_in).map(|message| message.joined_text()).next();
     let field = if span.messages_out.is_empty() { Field::Input } else { Field::Output };
     Evidence::new(span.span_id, field, text.as_deref().unwrap_or(&span.name))
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use arc_model::{Attributes, Json, SpanId, Timestamp};
+use arc_model::{Attributes, Json, SpanId, Timestamp, shared};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{DerivedTool, Found, Reading, Remark};
@@ -133,11 +133,11 @@ fn fill(call: Call, reading: &mut Reading) {
     reading.request_model = say(call.request_model);
     reading.response_model = say(call.response_model);
     reading.response_id = say(call.response_id);
-    reading.messages_in = list(call.messages_in);
-    reading.messages_out = list(call.messages_out);
+    reading.messages_in = list(shared(call.messages_in));
+    reading.messages_out = list(shared(call.messages_out));
     reading.input = reading.input.take().or(say(call.input));
     reading.output = reading.output.take().or(say(call.output));
-    reading.tools_offered = list(call.tools_offered);
+    reading.tools_offered = list(shared(call.tools_offered));
     reading.usage = call.usage;
     reading.reported_cost = say(call.reported_cost_usd.and_then(arc_model::NanoUsd::from_usd));
     reading.finish_reason = say(call.finish_reasons.into_iter().next());

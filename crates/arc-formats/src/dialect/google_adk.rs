@@ -78,19 +78,19 @@ fn read_request(request: &Json, reading: &mut Reading) {
     }
     if !found.is_empty() {
         // The configuration beside the contents stays.
-        reading.messages_in = Some(Found::kept(found));
+        reading.messages_in = Some(Found::kept(found).shared());
     }
     let groups = request.pointer("/config/tools").and_then(Json::as_array).into_iter().flatten();
     let declared = groups.filter_map(|group| group.get("function_declarations")?.as_array()).flatten();
     let offered: Vec<ToolDefinition> = declared.filter_map(|tool| tools::read(tool.clone())).collect();
     if !offered.is_empty() {
-        reading.tools_offered = Some(Found::kept(offered));
+        reading.tools_offered = Some(Found::kept(offered).shared());
     }
 }
 
 fn read_response(response: &Json, reading: &mut Reading) {
     if let Some(content) = response.get("content").filter(|content| content.get("parts").is_some()) {
-        reading.messages_out = Some(Found::kept(vec![message(content, "model", reading)]));
+        reading.messages_out = Some(Found::kept(vec![message(content, "model", reading).into()]));
     }
     let reason = response.get("finish_reason").and_then(Json::as_str);
     reading.finish_reason = reason.map(|reason| Found::kept(FinishReason::from_text(reason)));

@@ -55,8 +55,8 @@ impl Dialect for Langfuse {
         }
         match kind {
             Some(SpanKind::Llm) => {
-                reading.messages_in = bodies::read(attributes, INPUT, &mut reading);
-                reading.messages_out = bodies::read(attributes, OUTPUT, &mut reading);
+                reading.messages_in = bodies::read(attributes, INPUT, &mut reading).map(Found::shared);
+                reading.messages_out = bodies::read(attributes, OUTPUT, &mut reading).map(Found::shared);
                 reading.input = reading.messages_in.is_none().then(|| attributes.payload(&[INPUT])).flatten();
                 reading.output = reading.messages_out.is_none().then(|| attributes.payload(&[OUTPUT])).flatten();
             }

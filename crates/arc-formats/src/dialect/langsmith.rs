@@ -37,8 +37,8 @@ impl Dialect for Langsmith {
         reading.facts = Some(facts).filter(|facts| !facts.value.is_empty());
         match kind {
             Some(SpanKind::Llm) => {
-                reading.messages_in = bodies::read(attributes, INPUTS, &mut reading);
-                reading.messages_out = bodies::read(attributes, OUTPUTS, &mut reading);
+                reading.messages_in = bodies::read(attributes, INPUTS, &mut reading).map(Found::shared);
+                reading.messages_out = bodies::read(attributes, OUTPUTS, &mut reading).map(Found::shared);
                 reading.input = reading.messages_in.is_none().then(|| attributes.payload(&[INPUTS])).flatten();
                 reading.output = reading.messages_out.is_none().then(|| attributes.payload(&[OUTPUTS])).flatten();
             }

@@ -52,8 +52,8 @@ impl Dialect for Mlflow {
         };
         match kind {
             Some(SpanKind::Llm) => {
-                reading.messages_in = bodies::read(attributes, INPUTS, &mut reading);
-                reading.messages_out = bodies::read(attributes, OUTPUTS, &mut reading);
+                reading.messages_in = bodies::read(attributes, INPUTS, &mut reading).map(Found::shared);
+                reading.messages_out = bodies::read(attributes, OUTPUTS, &mut reading).map(Found::shared);
                 reading.input = reading.messages_in.is_none().then(|| body(INPUTS)).flatten();
                 reading.output = reading.messages_out.is_none().then(|| body(OUTPUTS)).flatten();
             }
@@ -69,7 +69,7 @@ impl Dialect for Mlflow {
                 reading.note_once("`mlflow.chat.tools` has items that are not tool definitions");
             }
             // A definition may say more than is kept of it.
-            reading.tools_offered = Some(Found::kept(offered)).filter(|found| !found.value.is_empty());
+            reading.tools_offered = Some(Found::kept(offered).shared()).filter(|found| !found.value.is_empty());
         }
         reading
     }

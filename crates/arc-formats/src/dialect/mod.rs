@@ -3,6 +3,8 @@
 //! A dialect only reads: it says what it understood and from which attributes. Which dialect wins,
 //! and what happens to the attributes, is decided in `assemble`, nowhere else.
 
+use std::sync::Arc;
+
 use arc_model::{
     Attributes, DiagnosticSeverity, FinishReason, Message, NanoUsd, Payload, RunFacts, SpanId, SpanKind, Timestamp,
     ToolDefinition, Usage,
@@ -52,15 +54,15 @@ pub struct Reading {
     pub request_model: Option<Found<String>>,
     pub response_model: Option<Found<String>>,
     pub response_id: Option<Found<String>>,
-    pub messages_in: Option<Found<Vec<Message>>>,
-    pub messages_out: Option<Found<Vec<Message>>>,
+    pub messages_in: Option<Found<Vec<Arc<Message>>>>,
+    pub messages_out: Option<Found<Vec<Arc<Message>>>>,
     pub input: Option<Found<Payload>>,
     pub output: Option<Found<Payload>>,
     pub tool_name: Option<Found<String>>,
     pub tool_call_id: Option<Found<String>>,
     pub tool_arguments: Option<Found<Payload>>,
     pub tool_result: Option<Found<Payload>>,
-    pub tools_offered: Option<Found<Vec<ToolDefinition>>>,
+    pub tools_offered: Option<Found<Vec<Arc<ToolDefinition>>>>,
     /// Counts as reported; whether the input is inclusive is settled by the assembler.
     pub usage: Option<Usage>,
     pub reported_cost: Option<Found<NanoUsd>>,

@@ -154,7 +154,7 @@ fn read_tools_offered(attributes: Reader<'_>, reading: &mut Reading) {
         }
     }
     if !found.value.is_empty() {
-        reading.tools_offered = Some(found);
+        reading.tools_offered = Some(found.shared());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Puts the flattened messages of `OpenInference` together: `llm.input_messages.<i>.message.…`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arc_model::{Json, Message, Part, Payload, Role};
 use serde_json::Map;
@@ -44,8 +44,8 @@ pub(super) fn read(attributes: Reader<'_>, reading: &mut Reading) {
     let input = input.or_else(|| texts(attributes, "llm.prompts.", "prompt.text", &Role::User));
     let output = read_list(attributes, "llm.output_messages.", reading);
     let output = output.or_else(|| texts(attributes, "llm.choices.", "completion.text", &Role::Assistant));
-    reading.messages_in = input;
-    reading.messages_out = output;
+    reading.messages_in = input.map(Found::shared);
+    reading.messages_out = output.map(Found::shared);
 }
 
 fn read_list(attributes: Reader<'_>, prefix: &str, reading: &mut Reading) -> Option<Found<Vec<Message>>> {
@@ -158,7 +158,7 @@ pub(super) fn documents(attributes: Reader<'_>) -> Option<Found<Payload>> {
 /// that were read: bodies repeat the conversation, and holding it twice would double what is stored.
 pub(super) fn add_bodies(input: Option<Found<Payload>>, output: Option<Found<Payload>>, reading: &mut Reading) {
     let known =
-        |found: &Option<Found<Vec<Message>>>| found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
+        |found: &Option<Found<Vec<Arc<Message>>>>| found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
     let rest = input.as_ref().and_then(|found| beside_list(&found.value, &known(&reading.messages_in)));
     reading.input = without(input, rest, &mut reading.repeated);
     let said = known(&reading.messages_out);
@@ -184,10 +184,11 @@ fn without(
 }
 
 /// Returns what a body says beside its list of messages; `None` when the list is not the known one.
-fn beside_list(body: &Payload, known: &[Message]) -> Option<Map<String, Json>> {
+fn beside_list(body: &Payload, known: &[Arc<Message>]) -> Option<Map<String, Json>> {
     let Payload::Json(Json::Object(fields)) = body else { return None };
     let Some(Json::Array(said)) = fields.get("messages") else { return None };
-    let same = |(value, known): (&Json, &Message)| beside_message(value, known).is_some_and(|rest| rest.is_empty());
+    let same =
+        |(value, known): (&Json, &Arc<Message>)| beside_message(value, known).is_some_and(|rest| rest.is_empty());
     if said.len() != known.len() || !said.iter().zip(known).all(same) {
         return None;
     }

@@ -52,8 +52,9 @@ impl Dialect for OpenLlmetry {
             error_kind: unset_failure(span),
             ..Reading::default()
         };
-        reading.messages_in = read_list(attributes, "gen_ai.prompt.", "user", &mut reading);
-        reading.messages_out = read_list(attributes, "gen_ai.completion.", "assistant", &mut reading);
+        reading.messages_in = read_list(attributes, "gen_ai.prompt.", "user", &mut reading).map(Found::shared);
+        reading.messages_out =
+            read_list(attributes, "gen_ai.completion.", "assistant", &mut reading).map(Found::shared);
         reading.finish_reason = attributes
             .first(&["gen_ai.completion.0.finish_reason", "gen_ai.response.stop_reason"], |value| {
                 Some(FinishReason::from_text(value.as_str()?))
@@ -224,6 +225,6 @@ fn read_functions(attributes: Reader<'_>, reading: &mut Reading) {
         found.from.extend(below.into_iter().filter(|(rest, ..)| known(rest)).map(|(_, name, _)| name));
     }
     if !found.value.is_empty() {
-        reading.tools_offered = Some(found);
+        reading.tools_offered = Some(found.shared());
     }
 }

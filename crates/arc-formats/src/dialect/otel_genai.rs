@@ -12,7 +12,7 @@ use crate::{
     raw::RawSpan,
     read::{
         attributes::Reader,
-        provider, tools,
+        provider,
         value::{number, structured},
     },
 };
@@ -65,7 +65,7 @@ impl Dialect for OtelGenAi {
             reading.input = attributes.name(&["gen_ai.retrieval.query.text"]).map(|found| found.map(Payload::Text));
             reading.output = attributes.payload(&["gen_ai.retrieval.documents"]);
         }
-        read_tools(attributes, &mut reading);
+        read_tools(span, &mut reading);
         otel_messages::read(span, &mut reading);
         reading
     }
@@ -178,10 +178,10 @@ fn facts(attributes: Reader<'_>) -> Option<Found<RunFacts>> {
 }
 
 /// Reads the tools offered; of a definition its name, description and schema are kept.
-fn read_tools(attributes: Reader<'_>, reading: &mut Reading) {
+fn read_tools(span: &RawSpan, reading: &mut Reading) {
     let name = "gen_ai.tool.definitions";
-    let Some(value) = attributes.get(name) else { return };
-    let (offered, unread) = tools::read_all(value);
+    let Some(value) = span.attributes.get(name) else { return };
+    let (offered, unread) = span.seen.tools(value);
     if !unread.is_empty() {
         reading.note_once(format!("`{name}` has {} items that are not tool definitions; it is kept raw", unread.len()));
     }

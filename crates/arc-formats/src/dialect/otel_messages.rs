@@ -1,6 +1,8 @@
 //! Messages of OpenTelemetry's conventions: attributes, and the events that carried them before.
 
-use arc_model::{FinishReason, Json, Message, Part, Role, SpanEvent};
+use std::sync::Arc;
+
+use arc_model::{FinishReason, Json, Message, Part, Role, SpanEvent, shared};
 use serde_json::Map;
 
 use super::{Found, Reading};
@@ -10,6 +12,7 @@ use crate::{
         attributes::Reader,
         messages,
         parts::{Beside, read_content},
+        seen::Seen,
         value::{describe_kind, structured},
     },
 };
@@ -21,11 +24,11 @@ const INSTRUCTIONS: &str = "gen_ai.system_instructions";
 /// Adds the messages of a span to what is read of it. Attributes go before events.
 pub(super) fn read(span: &RawSpan, reading: &mut Reading) {
     let mut found = Messages::default();
-    found.add_attributes(Reader::new(&span.attributes), reading, true);
+    found.add_attributes(Reader::new(&span.attributes), &span.seen, reading, true);
     let in_attributes = !found.input.value.is_empty() || !found.output.value.is_empty();
     if !in_attributes {
         for (index, event) in span.events.iter().enumerate() {
-            let whole = found.add_event(event, reading);
+            let whole = found.add_event(event, &span.seen, reading);
             if whole {
                 reading.message_events.push(index);
             }
@@ -43,8 +46,8 @@ pub(super) fn read(span: &RawSpan, reading: &mut Reading) {
 }
 
 struct Messages {
-    input: Found<Vec<Message>>,
-    output: Found<Vec<Message>>,
+    input: Found<Vec<Arc<Message>>>,
+    output: Found<Vec<Arc<Message>>>,
     finish_reason: Option<FinishReason>,
 }
 
@@ -56,13 +59,21 @@ impl Default for Messages {
 
 impl Messages {
     /// Reads the three attributes, of a span or of the event that may carry them instead.
-    fn add_attributes(&mut self, attributes: Reader<'_>, reading: &mut Reading, consume: bool) {
+    fn add_attributes(&mut self, attributes: Reader<'_>, seen: &Seen, reading: &mut Reading, consume: bool) {
         if let Some(parts) = attributes.get(INSTRUCTIONS).and_then(|value| instructions(value, reading)) {
-            self.input.value.extend(parts);
+            self.input.value.extend(shared(parts));
             self.input.from.extend(consume.then(|| INSTRUCTIONS.to_owned()));
         }
         for (name, is_output) in [(INPUT, false), (OUTPUT, true)] {
             let Some(value) = attributes.get(name) else { continue };
+            let from = consume.then(|| name.to_owned());
+            if let Some(messages) = seen.messages(value) {
+                for (message, finish_reason) in messages {
+                    self.push(message, finish_reason, is_output);
+                }
+                self.side(is_output).from.extend(from);
+                continue;
+            }
             let Some(list) = list(value) else {
                 // Often an exporter's limit on the length of attributes.
                 reading.repaired(format!(
@@ -72,8 +83,7 @@ impl Messages {
                 continue;
             };
             self.add(name, list, is_output, reading);
-            let side = if is_output { &mut self.output } else { &mut self.input };
-            side.from.extend(consume.then(|| name.to_owned()));
+            self.side(is_output).from.extend(from);
         }
     }
 
@@ -88,16 +98,23 @@ impl Messages {
             for field in read.beside.lost.iter().chain(read.rest.keys()) {
                 reading.note_once(format!("`{field}` in the messages of `{name}` is not read"));
             }
-            if is_output {
-                self.finish_reason = self.finish_reason.take().or(read.finish_reason);
-            }
-            let side = if is_output { &mut self.output } else { &mut self.input };
-            side.value.push(read.message);
+            self.push(read.message.into(), read.finish_reason, is_output);
         }
     }
 
+    fn push(&mut self, message: Arc<Message>, finish_reason: Option<FinishReason>, is_output: bool) {
+        if is_output {
+            self.finish_reason = self.finish_reason.take().or(finish_reason);
+        }
+        self.side(is_output).value.push(message);
+    }
+
+    fn side(&mut self, is_output: bool) -> &mut Found<Vec<Arc<Message>>> {
+        if is_output { &mut self.output } else { &mut self.input }
+    }
+
     /// Reads an event; returns whether the messages hold all of it.
-    fn add_event(&mut self, event: &SpanEvent, reading: &mut Reading) -> bool {
+    fn add_event(&mut self, event: &SpanEvent, seen: &Seen, reading: &mut Reading) -> bool {
         let attributes = Reader::new(&event.attributes);
         let (carrier, list) = match event.name.as_str() {
             "gen_ai.content.prompt" => {
@@ -107,7 +124,7 @@ impl Messages {
                 ("gen_ai.completion", attributes.get("gen_ai.completion").map(|value| text_or_list(value, "assistant")))
             }
             "gen_ai.client.inference.operation.details" => {
-                self.add_attributes(attributes, reading, false);
+                self.add_attributes(attributes, seen, reading, false);
                 return false;
             }
             "gen_ai.choice" => ("gen_ai.event.content", Some(vec![choice(event)])),

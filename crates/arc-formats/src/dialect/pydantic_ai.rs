@@ -95,10 +95,10 @@ fn read_conversation(attributes: Reader<'_>, name: &str, reading: &mut Reading) 
         _ => None,
     };
     if !conversation.is_empty() {
-        reading.messages_in = Some(Found::new(conversation, name));
+        reading.messages_in = Some(Found::new(conversation, name).shared());
     }
     if let Some(said) = said {
-        reading.messages_out = Some(Found::new(vec![said], name));
+        reading.messages_out = Some(Found::new(vec![said.into()], name));
     }
 }
 
@@ -135,6 +135,6 @@ fn read_tools_offered(attributes: Reader<'_>, reading: &mut Reading) {
     let offered: Vec<_> = offered.into_iter().filter_map(tools::read).collect();
     if !offered.is_empty() {
         // It also says how outputs were to look.
-        reading.tools_offered = Some(Found::kept(offered));
+        reading.tools_offered = Some(Found::kept(offered).shared());
     }
 }

@@ -164,7 +164,7 @@ fn read_prompt(attributes: Reader<'_>, reading: &mut Reading) {
         found.value.push(read.message);
     }
     if !found.value.is_empty() {
-        reading.messages_in = Some(found);
+        reading.messages_in = Some(found.shared());
     }
 }
 
@@ -228,7 +228,7 @@ fn read_response(attributes: Reader<'_>, reading: &mut Reading) {
     }
     if !found.value.is_empty() {
         let message = |parts| vec![Message { role: Role::Assistant, name: None, parts }];
-        reading.messages_out = Some(found.map(message));
+        reading.messages_out = Some(found.map(message).shared());
     }
 }
 
@@ -250,6 +250,7 @@ fn read_tools_offered(attributes: Reader<'_>, reading: &mut Reading) {
         reading.note_once(format!("`{name}` has items that are not tool definitions; it is kept raw"));
     }
     if !offered.is_empty() {
-        reading.tools_offered = Some(if unread.is_empty() { Found::new(offered, name) } else { Found::kept(offered) });
+        reading.tools_offered =
+            Some(if unread.is_empty() { Found::new(offered, name) } else { Found::kept(offered) }.shared());
     }
 }

@@ -1,5 +1,7 @@
 //! Events that come as log records, with and without the span they are about.
 
+use std::sync::Arc;
+
 use arc_model::{Message, SpanKind, Trace, supplement};
 
 use crate::{decode_otlp_json, decode_otlp_logs_json};
@@ -42,7 +44,7 @@ fn messages_that_come_as_logs_are_those_of_their_span() {
     let together = supplement::attach(logs.spans.into_iter().chain(span()).collect());
     let [span] = together.as_slice() else { panic!("{together:?}") };
     assert_eq!(span.kind, SpanKind::Llm);
-    let said = |messages: &[Message]| messages.iter().map(Message::joined_text).collect::<Vec<_>>();
+    let said = |messages: &[Arc<Message>]| messages.iter().map(|message| message.joined_text()).collect::<Vec<_>>();
     assert_eq!((said(&span.messages_in), said(&span.messages_out)), (vec!["Hi".to_owned()], vec!["Hello".to_owned()]));
     assert_eq!(span.finish_reason.as_ref().map(arc_model::FinishReason::as_str), Some("stop"));
     assert!(!span.attributes.contains_key(supplement::ATTRIBUTE));

@@ -1,6 +1,6 @@
 //! Looking things up among attributes, remembering which attribute said it.
 
-use std::ops::Bound;
+use std::{ops::Bound, sync::Arc};
 
 use arc_model::{Attributes, Json, Payload};
 
@@ -34,6 +34,14 @@ impl<T> Found<T> {
         let part = part?;
         self.from.extend(part.from);
         Some(part.value)
+    }
+
+    /// Returns several values as ones that spans can share.
+    pub fn shared<U>(self) -> Found<Vec<Arc<U>>>
+    where
+        T: IntoIterator<Item = U>,
+    {
+        self.map(arc_model::shared)
     }
 
     /// Applies a function to the value.

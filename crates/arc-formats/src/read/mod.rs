@@ -4,6 +4,7 @@ pub(crate) mod attributes;
 pub(crate) mod messages;
 pub(crate) mod parts;
 pub(crate) mod provider;
+pub(crate) mod seen;
 pub(crate) mod tools;
 pub(crate) mod usage;
 pub(crate) mod value;

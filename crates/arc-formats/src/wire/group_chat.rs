@@ -118,7 +118,8 @@ fn read(value: Json, line: Option<u64>, pointer: &str, identities: &mut Identiti
             other => out.rejected(here, format!("expected a message, found {}", describe_json(&other))),
         }
     }
-    let says = |span: &Span| span.messages_out.first().or(span.messages_in.first()).map(Message::joined_text);
+    let says =
+        |span: &Span| span.messages_out.first().or(span.messages_in.first()).map(|message| message.joined_text());
     if root.input.is_none() {
         root.input = steps.first().and_then(says).map(Payload::Text);
     }
@@ -150,9 +151,9 @@ fn step(trace_id: TraceId, index: usize, mut message: Map<String, Json>) -> Span
         span.tool = Some(ToolCall { id: None, name: speaker, arguments: None, result });
     } else if matches!(Role::from_text(&role), Role::User) && role == speaker || role == "human" {
         span.kind = SpanKind::Step;
-        span.messages_in = vec![Message { name: Some(speaker), ..Message::text(Role::User, text) }];
+        span.messages_in = vec![Message { name: Some(speaker), ..Message::text(Role::User, text) }.into()];
     } else {
-        span.messages_out = vec![Message { name: Some(speaker), ..Message::text(Role::Assistant, text) }];
+        span.messages_out = vec![Message { name: Some(speaker), ..Message::text(Role::Assistant, text) }.into()];
     }
     span
 }

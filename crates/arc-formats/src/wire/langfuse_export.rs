@@ -6,7 +6,7 @@
 
 use arc_model::{
     AgentName, InputRule, Json, Message, ModelRef, NanoUsd, Payload, SessionId, Span, SpanId, SpanKind, Status,
-    Timestamp, ToolCall, ToolDefinition, TraceId, Usage, UserId,
+    Timestamp, ToolCall, ToolDefinition, TraceId, Usage, UserId, shared,
 };
 use serde_json::{Map, json};
 
@@ -155,10 +155,11 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
             });
         }
         SpanKind::Llm => {
-            let mut offered = Vec::new();
-            span.input = read_messages(input, "user", &mut span.messages_in, &mut offered);
-            span.output = read_messages(output, "assistant", &mut span.messages_out, &mut offered);
-            span.tools_offered = offered;
+            let (mut sent, mut answered, mut offered) = (Vec::new(), Vec::new(), Vec::new());
+            span.input = read_messages(input, "user", &mut sent, &mut offered);
+            span.output = read_messages(output, "assistant", &mut answered, &mut offered);
+            (span.messages_in, span.messages_out) = (shared(sent), shared(answered));
+            span.tools_offered = shared(offered);
         }
         _ => {
             span.input = input.filter(|value| !is_blank(value)).map(Payload::from_json);

@@ -4,7 +4,7 @@
 //! too. Log records of a span become events of it. Every record becomes a span: of two different
 //! records with one id the second gets an id of its own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use serde_json::Map;
@@ -239,7 +239,8 @@ fn read_span(mut fields: Map<String, Json>, ids: Ids, here: Place, out: &mut Out
         events,
         links: links.into_iter().filter_map(|link| read_link(link, &here, out)).collect(),
         scope: scope.map(|name| Scope { name, version }),
-        resource,
+        resource: resource.into(),
+        seen: Rc::clone(&out.seen),
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
         place: here,
     };

@@ -5,7 +5,7 @@
 //! enums by name, `snake_case` names, attributes as a plain object. Transport details are not kept:
 //! flags and schema URLs of resources.
 
-use std::fmt;
+use std::{fmt, rc::Rc, sync::Arc};
 
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use serde_json::Map;
@@ -175,6 +175,7 @@ fn read_resource(resource_spans: Json, at: &At, out: &mut Output) {
         }
         note_unknown(&described, "resource", at, out);
     }
+    let resource = Arc::new(resource);
     for (index, scope_spans) in list(take(&mut fields, SCOPE_FIELDS), at, out).into_iter().enumerate() {
         read_scope(scope_spans, &resource, &At { scope: Some(index), ..*at }, out);
     }
@@ -185,13 +186,13 @@ fn read_resource(resource_spans: Json, at: &At, out: &mut Output) {
 
 /// What the spans of a scope have in common.
 struct Emitter<'a> {
-    resource: &'a Attributes,
+    resource: &'a Arc<Attributes>,
     scope: Option<Scope>,
     scope_attributes: Attributes,
     schema_url: String,
 }
 
-fn read_scope(scope_spans: Json, resource: &Attributes, at: &At, out: &mut Output) {
+fn read_scope(scope_spans: Json, resource: &Arc<Attributes>, at: &At, out: &mut Output) {
     let Json::Object(mut fields) = scope_spans else {
         out.rejected(at.place(), format!("expected an object with `spans`, found {}", describe_json(&scope_spans)));
         return;
@@ -254,7 +255,8 @@ fn read_span(span: Json, emitter: &Emitter<'_>, at: &At, out: &mut Output) {
         events: events(take(&mut fields, &["events"]), at, &here, out),
         links: links(take(&mut fields, &["links"]), at, &here, out),
         scope: emitter.scope.clone(),
-        resource: emitter.resource.clone(),
+        resource: Arc::clone(emitter.resource),
+        seen: Rc::clone(&out.seen),
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
         place: here,
     };

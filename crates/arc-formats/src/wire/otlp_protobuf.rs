@@ -1,5 +1,7 @@
 //! OTLP in protobuf: the bodies that exporters send.
 
+use std::{rc::Rc, sync::Arc};
+
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use opentelemetry_proto::tonic::{
@@ -179,13 +181,13 @@ pub(super) fn written_id(bytes: &[u8]) -> String {
 fn read_resource(resource_spans: ResourceSpans, index: usize, out: &mut Output) {
     let here = format!("/resourceSpans/{index}");
     let resource = resource_spans.resource.unwrap_or_default();
-    let resource = attributes(resource.attributes, &|| place(None, here.as_str()), out);
+    let resource = Arc::new(attributes(resource.attributes, &|| place(None, here.as_str()), out));
     for (index, scope_spans) in resource_spans.scope_spans.into_iter().enumerate() {
         read_scope(scope_spans, &resource, &format!("{here}/scopeSpans/{index}"), out);
     }
 }
 
-fn read_scope(scope_spans: ScopeSpans, resource: &Attributes, here: &str, out: &mut Output) {
+fn read_scope(scope_spans: ScopeSpans, resource: &Arc<Attributes>, here: &str, out: &mut Output) {
     let described = scope_spans.scope.unwrap_or_default();
     let scope_attributes = attributes(described.attributes, &|| place(None, here), out);
     let version = Some(described.version).filter(|version| !version.is_empty());
@@ -216,7 +218,7 @@ fn read_scope(scope_spans: ScopeSpans, resource: &Attributes, here: &str, out: &
         };
         let mut raw = read_span(span, trace_id, span_id, here, out);
         raw.scope.clone_from(&scope);
-        raw.resource.clone_from(resource);
+        raw.resource = Arc::clone(resource);
         raw.keep_extras(&extras);
         assemble::push(raw, out);
     }
@@ -254,7 +256,8 @@ fn read_span(span: Span, trace_id: TraceId, span_id: SpanId, here: Place, out: &
             .collect(),
         links: span.links.into_iter().filter_map(|link| read_link(link, &here, out)).collect(),
         scope: None,
-        resource: Attributes::new(),
+        resource: Arc::default(),
+        seen: Rc::clone(&out.seen),
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
         place: here,
     }

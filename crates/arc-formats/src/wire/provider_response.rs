@@ -2,7 +2,7 @@
 //!
 //! Many providers serve one shape, so the provider stays unknown unless the answer's id names it.
 
-use arc_model::{Json, ModelRef, NanoUsd, Span, SpanKind, Status};
+use arc_model::{Json, ModelRef, NanoUsd, Span, SpanKind, Status, shared};
 
 use super::{
     Match, RECORDS_LOOKED_AT, Wire, describe_json,
@@ -90,11 +90,11 @@ pub(super) fn fill(span: &mut Span, call: Call) {
         response_id: call.response_id,
     };
     span.model = (model != ModelRef::default()).then_some(model);
-    span.messages_in = call.messages_in;
-    span.messages_out = call.messages_out;
+    span.messages_in = shared(call.messages_in);
+    span.messages_out = shared(call.messages_out);
     span.input = call.input;
     span.output = call.output;
-    span.tools_offered = call.tools_offered;
+    span.tools_offered = shared(call.tools_offered);
     span.parameters = call.parameters;
     span.usage = call.usage;
     span.reported_cost = call.reported_cost_usd.and_then(NanoUsd::from_usd);

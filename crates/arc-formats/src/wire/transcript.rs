@@ -4,6 +4,7 @@
 //! Transcripts record no times: `start` and `end` stay unknown, `sequence` tells the order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arc_model::{
     Attributes, Message, ModelRef, Part, Payload, Place, Role, Span, SpanKind, Status, ToolCall, ToolDefinition,
@@ -38,7 +39,7 @@ pub(crate) fn root(trace_id: TraceId) -> Span {
 /// one, which no model call has seen, is kept.
 pub(crate) fn push(root: Span, transcript: Transcript, out: &mut Output) {
     let Transcript { turns, model, tools, parameters, line, pointer } = transcript;
-    let shared = Shared { model, tools, parameters };
+    let shared = Shared { model, tools: arc_model::shared(tools), parameters };
     let mut run = Run { root, below: Vec::new(), pending: Vec::new(), history: Vec::new(), bytes: 0, sent: 0 };
     for (index, turn) in turns.into_iter().enumerate() {
         let here = place(line, format!("{pointer}/{index}"));
@@ -48,7 +49,7 @@ pub(crate) fn push(root: Span, transcript: Transcript, out: &mut Output) {
             run.add_message(turn, &here, out);
         }
     }
-    let is_answer = |message: &Message| message.role == Role::Assistant;
+    let is_answer = |message: &Arc<Message>| message.role == Role::Assistant;
     if !run.history.is_empty() && !run.history.iter().any(is_answer) {
         out.note(
             place(line, pointer),
@@ -63,7 +64,7 @@ pub(crate) fn push(root: Span, transcript: Transcript, out: &mut Output) {
 /// What is the same for every model call.
 struct Shared {
     model: Option<ModelRef>,
-    tools: Vec<ToolDefinition>,
+    tools: Vec<Arc<ToolDefinition>>,
     parameters: Attributes,
 }
 
@@ -73,7 +74,7 @@ struct Run {
     below: Vec<Span>,
     /// Calls the model asked for whose results have not been found.
     pending: Vec<Pending>,
-    history: Vec<Message>,
+    history: Vec<Arc<Message>>,
     /// About how many bytes the history takes.
     bytes: usize,
     /// Messages the last model call has seen or written.
@@ -120,9 +121,10 @@ impl Run {
         call.usage = turn.usage;
         call.finish_reason = turn.finish_reason;
         call.attributes = turn.rest;
-        call.messages_out = vec![turn.message.clone()];
+        let message = Arc::new(turn.message);
+        call.messages_out = vec![Arc::clone(&message)];
         self.below.push(call);
-        for part in &turn.message.parts {
+        for part in &message.parts {
             let Part::ToolCall { id, name, arguments } = part else { continue };
             self.pending.push(Pending { span: self.below.len(), id: id.clone(), name: name.clone() });
             let arguments = Some(arguments.clone());
@@ -130,7 +132,7 @@ impl Run {
             tool.tool = Some(ToolCall { id: id.clone(), name: name.clone(), arguments, result: None });
             self.below.push(tool);
         }
-        self.remember(turn.message);
+        self.remember(message);
         self.sent = self.history.len();
     }
 
@@ -155,14 +157,15 @@ impl Run {
             settle(&mut span, result, is_error, rest);
             self.below.push(span);
         }
-        let only_results = turn.message.parts.iter().all(|part| matches!(part, Part::ToolResult { .. }));
+        let message = Arc::new(turn.message);
+        let only_results = message.parts.iter().all(|part| matches!(part, Part::ToolResult { .. }));
         if !(is_tool || only_results) {
-            self.root.messages_in.push(turn.message.clone());
+            self.root.messages_in.push(Arc::clone(&message));
         }
-        self.remember(turn.message);
+        self.remember(message);
     }
 
-    fn remember(&mut self, message: Message) {
+    fn remember(&mut self, message: Arc<Message>) {
         self.bytes = self.bytes.saturating_add(size(&message));
         self.history.push(message);
     }
@@ -193,9 +196,10 @@ fn answered(pending: &[Pending], id: Option<&str>, name: Option<&str>) -> Option
     }
 }
 
-fn summarise(root: &mut Span, history: &[Message]) {
-    let first = history.iter().find(|message| message.role == Role::User).map(Message::joined_text);
-    let mut last = history.iter().rev().filter(|message| message.role == Role::Assistant).map(Message::joined_text);
+fn summarise(root: &mut Span, history: &[Arc<Message>]) {
+    let first = history.iter().find(|message| message.role == Role::User).map(|message| message.joined_text());
+    let mut last =
+        history.iter().rev().filter(|message| message.role == Role::Assistant).map(|message| message.joined_text());
     root.input = root.input.take().or_else(|| first.filter(|text| !text.is_empty()).map(Payload::Text));
     root.output = root.output.take().or_else(|| last.next().filter(|text| !text.is_empty()).map(Payload::Text));
 }

@@ -1,6 +1,8 @@
 //! Tools on offer: `search(q: string!, limit: integer) "Searches the web."`, or `search{…}` with a
 //! JSON Schema where the short form cannot say it.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -59,7 +61,7 @@ fn read_signature(cursor: &mut Cursor<'_>) -> Result<Json, SketchError> {
 }
 
 /// Prints the list after `offers=`.
-pub(super) fn write(tools: &[ToolDefinition], style: Style) -> String {
+pub(super) fn write(tools: &[Arc<ToolDefinition>], style: Style) -> String {
     let tools = tools.iter().map(|tool| {
         let parameters = match &tool.parameters {
             Some(schema) => signature(schema).unwrap_or_else(|| match schema {

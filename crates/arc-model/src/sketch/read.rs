@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::{SketchError, cursor::Cursor, message, offer};
 use crate::{
     Attributes, FinishReason, Json, ModelRef, NanoUsd, OutcomeClaim, Payload, Scope, SessionId, Span, SpanEvent,
-    SpanId, SpanKind, Status, TaskId, Timestamp, ToolCall, Trace, TraceId, Usage, UsageSource, UserId, Verdict,
+    SpanId, SpanKind, Status, TaskId, Timestamp, ToolCall, Trace, TraceId, Usage, UsageSource, UserId, Verdict, shared,
 };
 
 /// When a sketch begins that does not say: 2025-01-01T00:00:00Z.
@@ -143,7 +143,7 @@ impl Draft {
 
     fn read_piece(&mut self, cursor: &mut Cursor<'_>, begin: Timestamp) -> Result<(), SketchError> {
         if cursor.eat("<-") {
-            self.span.messages_in.push(message::read(cursor, true)?);
+            self.span.messages_in.push(message::read(cursor, true)?.into());
         } else if cursor.eat("->") {
             self.read_answer(cursor)?;
         } else if cursor.eat("!") {
@@ -181,7 +181,7 @@ impl Draft {
             if matches!(cursor.peek(), Some('{' | '[')) {
                 return cursor.fail("an answer: a quoted text or a call such as `search{q: \"x\"}` (or write output=)");
             }
-            self.span.messages_out.push(message::read(cursor, false)?);
+            self.span.messages_out.push(message::read(cursor, false)?.into());
             return Ok(());
         }
         let mut ahead = *cursor;
@@ -193,7 +193,7 @@ impl Draft {
         if is_payload {
             self.output = Some(cursor.payload()?);
         } else {
-            self.span.messages_out.push(message::read(cursor, true)?);
+            self.span.messages_out.push(message::read(cursor, true)?.into());
         }
         Ok(())
     }
@@ -275,10 +275,10 @@ impl Draft {
                 let nanos = u64::try_from(cursor.nanos()?);
                 self.span.time_to_first_token_ns = Some(nanos.or_else(|_| before.fail("a positive time"))?);
             }
-            "offers" => self.span.tools_offered = offer::read(cursor)?,
+            "offers" => self.span.tools_offered = shared(offer::read(cursor)?),
             "params" => self.span.parameters = cursor.object()?,
             "attributes" => self.span.attributes = cursor.object()?,
-            "resource" => self.span.resource = cursor.object()?,
+            "resource" => self.span.resource = cursor.object()?.into(),
             "scope" => {
                 let name = cursor.name()?;
                 let version = if cursor.eat("@") { Some(cursor.name()?) } else { None };

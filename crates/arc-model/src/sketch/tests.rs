@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     AgentName, Attributes, FinishReason, InputRule, Json, Message, ModelRef, NanoUsd, OutcomeClaim, OutcomeSource,
     Part, Payload, Role, Scope, Span, SpanEvent, SpanId, SpanKind, Status, TaskId, Termination, Timestamp, ToolCall,
-    ToolDefinition, Trace, TraceId, Usage, UsageSource, Verdict,
+    ToolDefinition, Trace, TraceId, Usage, UsageSource, Verdict, shared,
 };
 
 fn first(text: &str) -> Span {
@@ -244,11 +244,12 @@ prop_compose! {
     ) -> Span {
         let mut span = Span::new(super::read::default_trace_id(), super::read::span_id(1), kind, name);
         span.status = status;
-        (span.messages_in, span.messages_out, span.input, span.output) = (messages_in, messages_out, input, output);
+        (span.messages_in, span.messages_out) = (shared(messages_in), shared(messages_out));
+        (span.input, span.output) = (input, output);
         // A model call that also is a tool call is not covered.
         span.tool = call.filter(|_| kind != SpanKind::Llm)
             .map(|(id, name, arguments, result)| ToolCall { id, name, arguments, result });
-        (span.tools_offered, span.usage) = (tools_offered, usage);
+        (span.tools_offered, span.usage) = (shared(tools_offered), usage);
         span.reported_cost = cost.map(|nanos| NanoUsd(nanos.into()));
         span
     }
@@ -270,7 +271,7 @@ prop_compose! {
         span.facts.agent = facts.0.map(AgentName::new);
         span.facts.domain = facts.1;
         (span.facts.trial, span.facts.step_limit, span.facts.outcomes) = (facts.2, facts.2, facts.3);
-        (span.events, span.parameters, span.attributes, span.resource) = (events, parameters, attributes, resource);
+        (span.events, span.parameters, span.attributes, span.resource) = (events, parameters, attributes, resource.into());
         span.scope = scope.map(|(name, version)| Scope { name, version });
         span.end = duration.map(|nanos| super::read::BEGIN.plus_nanos(nanos.into()));
         span.time_to_first_token_ns = ttft.map(u64::from);

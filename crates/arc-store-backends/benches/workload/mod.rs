@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a program of its own that prints figures")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use arc_model::{Message, Payload, Role, Span, SpanId, SpanKind, Timestamp, ToolCall, TraceId, Usage};
 use arc_store::conformance::Generator;
@@ -39,7 +39,7 @@ pub(crate) fn span(trace: u64, number: u64, kind: SpanKind) -> Span {
     span.start = Some(Timestamp::from_nanos(1_750_000_000_000_000_000 + at));
     span.end = span.start.map(|at| at.plus_nanos(1_234_567));
     span.usage = Some(Usage { input: Some(1000 + number), output: Some(200), ..Usage::default() });
-    span.resource.insert("service.name".to_owned(), "bench".into());
+    span.resource = Arc::new([("service.name".to_owned(), "bench".into())].into());
     span
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn trace(number: u64) -> Vec<Span> {
         let mut made = span(number, turn, if turn % 2 == 1 { SpanKind::Llm } else { SpanKind::Tool });
         made.parent_id = spans.first().map(|root| root.span_id);
         if turn % 2 == 1 {
-            made.messages_in = vec![Message::text(Role::User, text(&mut random))];
+            made.messages_in = vec![Message::text(Role::User, text(&mut random)).into()];
         } else {
             let result = Some(Payload::Text(text(&mut random)));
             made.tool = Some(ToolCall { id: None, name: "search".to_owned(), arguments: None, result });

@@ -1,6 +1,6 @@
 //! A record and its bodies back to the span they came from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use arc_model::{Attributes, NanoUsd, Payload, Span, SpanEvent, SpanId, Timestamp, ToolCall, TraceId};
 use arc_store::StoreError;
@@ -56,12 +56,12 @@ impl Parts<'_, '_> {
             sequence: record.sequence,
             status: record.status.into_owned(),
             model: record.model.map(Cow::into_owned),
-            messages_in: self.list(record.messages_in)?,
-            messages_out: self.list(record.messages_out)?,
+            messages_in: self.list(record.messages_in, |segments| &mut segments.messages)?,
+            messages_out: self.list(record.messages_out, |segments| &mut segments.messages)?,
             input: self.payload(record.input)?,
             output: self.payload(record.output)?,
             tool: record.tool.map(|tool| self.tool(tool)).transpose()?,
-            tools_offered: self.list(record.tools_offered)?,
+            tools_offered: self.list(record.tools_offered, |segments| &mut segments.tools)?,
             usage: record.usage.map(Cow::into_owned),
             reported_cost: record.reported_cost.map(NanoUsd),
             finish_reason: record.finish_reason.map(Cow::into_owned),
@@ -79,7 +79,13 @@ impl Parts<'_, '_> {
             links: record.links.into_owned(),
             scope: record.scope.map(Cow::into_owned),
             attributes: self.map(record.attributes)?,
-            resource: record.resource.map(|slot| self.value(slot)).transpose()?.unwrap_or_default(),
+            resource: match record.resource {
+                None => Arc::default(),
+                Some(slot) => {
+                    let place = self.place(slot)?;
+                    self.shared_at(place, |segments| &mut segments.resources)?
+                }
+            },
         })
     }
 
@@ -118,7 +124,25 @@ impl Parts<'_, '_> {
         from_json(bytes.as_slice()).map_err(|error| damaged(format!("a body is malformed: {error}")))
     }
 
-    fn list<T: DeserializeOwned>(&mut self, slot: Option<Slot>) -> Result<Vec<T>, StoreError> {
+    /// Reads a value that several spans may refer to, or finds it among those that were read.
+    fn shared_at<T: DeserializeOwned>(
+        &mut self,
+        place: Place,
+        known: impl for<'k> Fn(&'k mut Segments<'_>) -> &'k mut HashMap<Place, Arc<T>>,
+    ) -> Result<Arc<T>, StoreError> {
+        if let Some(value) = known(self.segments).get(&place) {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(self.value_at(place)?);
+        known(self.segments).insert(place, Arc::clone(&value));
+        Ok(value)
+    }
+
+    fn list<T: DeserializeOwned>(
+        &mut self,
+        slot: Option<Slot>,
+        known: impl for<'k> Fn(&'k mut Segments<'_>) -> &'k mut HashMap<Place, Arc<T>>,
+    ) -> Result<Vec<Arc<T>>, StoreError> {
         let Some(slot) = slot else { return Ok(Vec::new()) };
         let mut chain = vec![self.place(slot)?];
         let mut items = Vec::new();
@@ -142,7 +166,7 @@ impl Parts<'_, '_> {
             }
             items.extend(places.into_iter().rev());
         }
-        items.into_iter().rev().map(|place| self.value_at(place)).collect()
+        items.into_iter().rev().map(|place| self.shared_at(place, &known)).collect()
     }
 
     fn place(&self, slot: Slot) -> Result<Place, StoreError> {

@@ -1,6 +1,12 @@
 //! A span to its record and bodies, each with its hash. Pure; nothing is stored yet.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    marker::PhantomData,
+    ops::Range,
+    sync::Arc,
+};
 
 use arc_model::{Attributes, Json, Payload, ProjectId, Span, SpanEvent, Timestamp, ToolCall};
 use arc_store::StoreError;
@@ -27,8 +33,6 @@ pub(crate) struct Encoded {
     pub(super) record: Vec<u8>,
     /// What the record refers to, in the order of the slots.
     pub(super) bodies: Vec<Body>,
-    /// The JSON of all bodies.
-    pub(super) bytes: Vec<u8>,
 }
 
 pub(super) enum Body {
@@ -36,9 +40,10 @@ pub(super) enum Body {
     List(Vec<Item>),
 }
 
+#[derive(Clone)]
 pub(super) struct Value {
     pub(super) hash: BodyHash,
-    /// Where its JSON is in [`Encoded::bytes`].
+    /// Where its JSON is in the encoder's bytes.
     pub(super) range: Range<usize>,
 }
 
@@ -49,24 +54,40 @@ pub(super) struct Item {
 }
 
 /// Takes the spans of one project apart.
-pub(crate) struct Encoder {
+pub(crate) struct Encoder<'s> {
     values: [u8; 32],
     lists: [u8; 32],
+    /// The JSON of all bodies.
+    bytes: Vec<u8>,
+    /// Values that spans share, by where they are: each is written and hashed once. They live as long as the spans.
+    shared: HashMap<*const (), Value>,
+    spans: PhantomData<&'s Span>,
 }
 
-impl Encoder {
+impl<'s> Encoder<'s> {
     pub(crate) fn new(project: &ProjectId) -> Self {
         // The keys keep projects from ever finding each other's bodies, and values from being taken for lists.
         let key = |what| blake3::derive_key(what, project.as_str().as_bytes());
-        Self { values: key("arc-eval values of a project v1"), lists: key("arc-eval lists of a project v1") }
+        Self {
+            values: key("arc-eval values of a project v1"),
+            lists: key("arc-eval lists of a project v1"),
+            bytes: Vec::new(),
+            shared: HashMap::new(),
+            spans: PhantomData,
+        }
     }
 
-    pub(crate) fn encode(&self, span: &Span) -> Result<Encoded, StoreError> {
-        let mut parts = Parts { keys: self, bodies: Vec::new(), bytes: Vec::new() };
+    /// Returns the JSON of a body.
+    pub(super) fn json(&self, value: &Value) -> &[u8] {
+        self.bytes.get(value.range.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn encode(&mut self, span: &'s Span) -> Result<Encoded, StoreError> {
+        let mut parts = Parts { encoder: self, bodies: Vec::new() };
         let record = parts.record(span)?;
         let mut json = Vec::with_capacity(512);
         write_json(&mut json, &record)?;
-        let Parts { bodies, bytes, .. } = parts;
+        let Parts { bodies, .. } = parts;
         let mut hasher = blake3::Hasher::new_keyed(&self.values);
         hasher.update(&json);
         for body in &bodies {
@@ -74,7 +95,26 @@ impl Encoder {
         }
         let mut hash = [0; 16];
         hasher.finalize_xof().fill(&mut hash);
-        Ok(Encoded { hash, record: json, bodies, bytes })
+        Ok(Encoded { hash, record: json, bodies })
+    }
+}
+
+impl<'s> Encoder<'s> {
+    fn shared(&mut self, value: &'s Arc<impl Serialize>) -> Result<Value, StoreError> {
+        let at = Arc::as_ptr(value).cast();
+        if let Some(known) = self.shared.get(&at) {
+            return Ok(known.clone());
+        }
+        let start = self.bytes.len();
+        write_json(&mut self.bytes, value)?;
+        let value = self.hashed(start);
+        self.shared.insert(at, value.clone());
+        Ok(value)
+    }
+
+    fn hashed(&self, start: usize) -> Value {
+        let bytes = self.bytes.get(start..).unwrap_or_default();
+        Value { hash: *blake3::keyed_hash(&self.values, bytes).as_bytes(), range: start..self.bytes.len() }
     }
 }
 
@@ -87,14 +127,13 @@ impl Body {
     }
 }
 
-struct Parts<'k> {
-    keys: &'k Encoder,
+struct Parts<'e, 's> {
+    encoder: &'e mut Encoder<'s>,
     bodies: Vec<Body>,
-    bytes: Vec<u8>,
 }
 
-impl Parts<'_> {
-    fn record<'s>(&mut self, span: &'s Span) -> Result<Record<'s>, StoreError> {
+impl<'s> Parts<'_, 's> {
+    fn record(&mut self, span: &'s Span) -> Result<Record<'s>, StoreError> {
         // Named one by one, so that a new field cannot be forgotten here.
         let Span {
             trace_id: _,
@@ -151,11 +190,11 @@ impl Parts<'_> {
             links: Cow::Borrowed(links),
             scope: scope.as_ref().map(Cow::Borrowed),
             attributes: self.map(attributes)?,
-            resource: if resource.is_empty() { None } else { Some(self.value(resource)?) },
+            resource: if resource.is_empty() { None } else { Some(self.shared_value(resource)?) },
         })
     }
 
-    fn tool<'s>(&mut self, call: &'s ToolCall) -> Result<Tool<'s>, StoreError> {
+    fn tool(&mut self, call: &'s ToolCall) -> Result<Tool<'s>, StoreError> {
         let ToolCall { id, name, arguments, result } = call;
         Ok(Tool {
             id: id.as_deref().map(Cow::Borrowed),
@@ -165,14 +204,14 @@ impl Parts<'_> {
         })
     }
 
-    fn events<'s>(&mut self, events: &'s [SpanEvent]) -> Result<Vec<Event<'s>>, StoreError> {
+    fn events(&mut self, events: &'s [SpanEvent]) -> Result<Vec<Event<'s>>, StoreError> {
         let events = events.iter().map(|SpanEvent { at, name, attributes }| {
             Ok(Event { at: at.map(Timestamp::as_nanos), name: name.into(), attributes: self.map(attributes)? })
         });
         events.collect()
     }
 
-    fn map<'s>(&mut self, attributes: &'s Attributes) -> Result<Map<'s>, StoreError> {
+    fn map(&mut self, attributes: &'s Attributes) -> Result<Map<'s>, StoreError> {
         let (mut here, mut bodies) = (BTreeMap::new(), BTreeMap::new());
         for (name, value) in attributes {
             match self.long(value, ATTRIBUTE_BODY_BYTES, json_is_short(value))? {
@@ -183,7 +222,7 @@ impl Parts<'_> {
         Ok(Map { here, bodies })
     }
 
-    fn payload<'s>(&mut self, payload: Option<&'s Payload>) -> Result<Option<Held<'s>>, StoreError> {
+    fn payload(&mut self, payload: Option<&'s Payload>) -> Result<Option<Held<'s>>, StoreError> {
         let Some(payload) = payload else { return Ok(None) };
         let slot = self.long(payload, PAYLOAD_BODY_BYTES, false)?;
         Ok(Some(slot.map_or(Held::Here(Cow::Borrowed(payload)), Held::Body)))
@@ -194,45 +233,37 @@ impl Parts<'_> {
         if is_short {
             return Ok(None);
         }
-        let start = self.bytes.len();
-        write_json(&mut self.bytes, value)?;
-        if self.bytes.len() - start < limit {
-            self.bytes.truncate(start);
+        let bytes = &mut self.encoder.bytes;
+        let start = bytes.len();
+        write_json(bytes, value)?;
+        if bytes.len() - start < limit {
+            bytes.truncate(start);
             return Ok(None);
         }
-        let value = self.hashed(start);
+        let value = self.encoder.hashed(start);
         self.slot(Body::Value(value)).map(Some)
     }
 
-    fn value(&mut self, value: &impl Serialize) -> Result<Slot, StoreError> {
-        let start = self.bytes.len();
-        write_json(&mut self.bytes, value)?;
-        let value = self.hashed(start);
+    fn shared_value(&mut self, value: &'s Arc<impl Serialize>) -> Result<Slot, StoreError> {
+        let value = self.encoder.shared(value)?;
         self.slot(Body::Value(value))
     }
 
-    fn list(&mut self, items: &[impl Serialize]) -> Result<Option<Slot>, StoreError> {
+    fn list(&mut self, items: &'s [Arc<impl Serialize>]) -> Result<Option<Slot>, StoreError> {
         if items.is_empty() {
             return Ok(None);
         }
         let mut list: Vec<Item> = Vec::with_capacity(items.len());
         for item in items {
-            let start = self.bytes.len();
-            write_json(&mut self.bytes, item)?;
-            let value = self.hashed(start);
+            let value = self.encoder.shared(item)?;
             let before = list.last().map_or([0; 32], |last| last.prefix);
             let mut both = [0; 64];
             let (left, right) = both.split_at_mut(32);
             left.copy_from_slice(&before);
             right.copy_from_slice(&value.hash);
-            list.push(Item { value, prefix: *blake3::keyed_hash(&self.keys.lists, &both).as_bytes() });
+            list.push(Item { value, prefix: *blake3::keyed_hash(&self.encoder.lists, &both).as_bytes() });
         }
         self.slot(Body::List(list)).map(Some)
-    }
-
-    fn hashed(&self, start: usize) -> Value {
-        let bytes = self.bytes.get(start..).unwrap_or_default();
-        Value { hash: *blake3::keyed_hash(&self.keys.values, bytes).as_bytes(), range: start..self.bytes.len() }
     }
 
     fn slot(&mut self, body: Body) -> Result<Slot, StoreError> {

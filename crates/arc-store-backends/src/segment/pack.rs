@@ -1,14 +1,12 @@
 //! Taken-apart spans to compressed segments, each body once.
 
-use std::collections::HashMap;
-
 use arc_store::StoreError;
 
 use super::{
     SEGMENT_BYTES,
-    encode::{Body, BodyHash, Encoded, Item, Value},
+    encode::{Body, BodyHash, Encoded, Encoder, Item, Value},
     reference::{Place, Target, write, write_number},
-    window::{Generations, Window},
+    window::{ByHash, Generations, Window},
 };
 
 /// Fast, and within a few per cent of the next levels on message text.
@@ -20,7 +18,7 @@ pub(crate) struct Packer<'w> {
     compressor: zstd::bulk::Compressor<'static>,
     closed: Vec<Segment>,
     open: Vec<u8>,
-    fresh: HashMap<BodyHash, Pending>,
+    fresh: ByHash<Pending>,
 }
 
 /// A segment that is not stored yet.
@@ -42,7 +40,7 @@ pub(crate) struct Packed {
     /// To be stored under consecutive numbers.
     pub(crate) segments: Vec<Segment>,
     /// Bodies to remember once they are committed.
-    fresh: HashMap<BodyHash, Pending>,
+    fresh: ByHash<Pending>,
 }
 
 impl Packed {
@@ -66,16 +64,16 @@ impl Pending {
 impl<'w> Packer<'w> {
     pub(crate) fn new(window: &'w Window) -> Result<Self, StoreError> {
         let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(unavailable)?;
-        Ok(Self { window, compressor, closed: Vec::new(), open: Vec::new(), fresh: HashMap::new() })
+        Ok(Self { window, compressor, closed: Vec::new(), open: Vec::new(), fresh: ByHash::default() })
     }
 
     /// Adds a span and returns where its record is.
-    pub(crate) fn add(&mut self, span: &Encoded) -> Result<Pending, StoreError> {
+    pub(crate) fn add(&mut self, span: &Encoded, encoder: &Encoder<'_>) -> Result<Pending, StoreError> {
         let window = self.window;
         let targets: Vec<Target> = window.with(|recent| {
             let bodies = span.bodies.iter().map(|body| match body {
-                Body::Value(value) => self.value(recent, span, value),
-                Body::List(items) => self.list(recent, span, items),
+                Body::Value(value) => self.value(recent, encoder, value),
+                Body::List(items) => self.list(recent, encoder, items),
             });
             bodies.collect::<Result<_, _>>()
         })?;
@@ -96,11 +94,11 @@ impl<'w> Packer<'w> {
         Ok(Packed { segments: self.closed, fresh: self.fresh })
     }
 
-    fn value(&mut self, recent: &mut Generations, span: &Encoded, value: &Value) -> Result<Target, StoreError> {
+    fn value(&mut self, recent: &mut Generations, encoder: &Encoder<'_>, value: &Value) -> Result<Target, StoreError> {
         if let Some(target) = self.find(recent, &value.hash) {
             return Ok(target);
         }
-        let bytes = span.bytes.get(value.range.clone()).unwrap_or_default();
+        let bytes = encoder.json(value);
         self.make_room(bytes.len())?;
         let start = self.open.len();
         self.open.extend_from_slice(bytes);
@@ -108,7 +106,7 @@ impl<'w> Packer<'w> {
     }
 
     /// Stores a list as the longest known list it begins with, and the items after that.
-    fn list(&mut self, recent: &mut Generations, span: &Encoded, items: &[Item]) -> Result<Target, StoreError> {
+    fn list(&mut self, recent: &mut Generations, encoder: &Encoder<'_>, items: &[Item]) -> Result<Target, StoreError> {
         let mut base = None;
         let mut known = items.len();
         for item in items.iter().rev() {
@@ -125,7 +123,7 @@ impl<'w> Packer<'w> {
             return Ok(base);
         }
         let added: Vec<Target> =
-            added.iter().map(|item| self.value(recent, span, &item.value)).collect::<Result<_, _>>()?;
+            added.iter().map(|item| self.value(recent, encoder, &item.value)).collect::<Result<_, _>>()?;
         self.make_room(added.len() * 8)?;
         let own = self.own()?;
         let start = self.open.len();

@@ -6,7 +6,7 @@
 use super::Damaged;
 
 /// Where bytes are: a stored segment, and the range in its uncompressed bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) segment: i64,
     pub(crate) offset: u32,

@@ -18,10 +18,19 @@ impl Shelf {
     /// Stores a batch and returns where each record is.
     fn store(&mut self, project: &str, spans: &[Span]) -> Vec<Place> {
         let first = i64::try_from(self.segments.len()).unwrap() + 1;
-        let encoder = Encoder::new(&ProjectId::new(project));
+        let mut encoder = Encoder::new(&ProjectId::new(project));
         let mut packer = Packer::new(&self.window).unwrap();
-        let places: Vec<_> =
-            spans.iter().map(|span| packer.add(&encoder.encode(span).unwrap()).unwrap().stored(first)).collect();
+        let places: Vec<_> = spans
+            .iter()
+            .map(|span| {
+                {
+                    let parts = encoder.encode(span).unwrap();
+                    packer.add(&parts, &encoder)
+                }
+                .unwrap()
+                .stored(first)
+            })
+            .collect();
         let batch = packer.finish().unwrap();
         for (id, segment) in (first..).zip(&batch.segments) {
             self.segments.insert(id, (segment.raw_bytes, segment.data.clone()));
@@ -52,12 +61,12 @@ fn span(number: u32) -> Span {
 /// An agent of so many turns that sends its whole history at each.
 fn history(turns: u32, words: u64) -> Vec<Span> {
     let mut random = Generator::new(1);
-    let mut messages = vec![Message::text(Role::System, random.words(words))];
+    let mut messages = arc_model::shared([Message::text(Role::System, random.words(words))]);
     let turn = |number| {
-        messages.push(Message::text(Role::User, random.words(words)));
+        messages.push(Message::text(Role::User, random.words(words)).into());
         let mut call = span(number);
         call.messages_in.clone_from(&messages);
-        call.messages_out = vec![Message::text(Role::Assistant, random.words(words))];
+        call.messages_out = vec![Message::text(Role::Assistant, random.words(words)).into()];
         messages.extend(call.messages_out.iter().cloned());
         call
     };
@@ -76,7 +85,7 @@ fn spans_come_back_from_segments_with_and_without_a_window() {
             // Bodies and lists of an earlier batch, some of them continued.
             let earlier: &Span = earlier;
             batch[3].messages_in.clone_from(&earlier.messages_in);
-            batch[4].messages_in = earlier.messages_in.iter().cloned().chain([random.message()]).collect();
+            batch[4].messages_in = earlier.messages_in.iter().cloned().chain([random.message().into()]).collect();
             batch[5].resource.clone_from(&earlier.resource);
         }
         let places = shelf.store("p", &batch);
@@ -172,8 +181,7 @@ fn a_window_that_forgets_costs_space_and_nothing_else() {
 
 #[test]
 fn the_same_content_has_the_same_hash_wherever_it_is_and_other_content_another() {
-    let encoder = Encoder::new(&ProjectId::new("p"));
-    let hash = |span: &Span| encoder.encode(span).unwrap().hash;
+    let hash = |span: &Span| Encoder::new(&ProjectId::new("p")).encode(span).unwrap().hash;
     let call = history(3, 250).remove(2);
     let mut other = call.clone();
     other.revision = 7;

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use arc_model::{Attributes, Message, ToolDefinition};
 use arc_store::StoreError;
 use serde::de::DeserializeOwned;
 
@@ -52,11 +53,22 @@ pub(crate) struct Segments<'a> {
     cache: &'a SegmentCache,
     load: &'a mut Load<'a>,
     held: HashMap<i64, Arc<Vec<u8>>>,
+    /// Values that were read, which the spans of one read share.
+    pub(super) messages: HashMap<Place, Arc<Message>>,
+    pub(super) tools: HashMap<Place, Arc<ToolDefinition>>,
+    pub(super) resources: HashMap<Place, Arc<Attributes>>,
 }
 
 impl<'a> Segments<'a> {
     pub(crate) fn new(cache: &'a SegmentCache, load: &'a mut Load<'a>) -> Self {
-        Self { cache, load, held: HashMap::new() }
+        Self {
+            cache,
+            load,
+            held: HashMap::new(),
+            messages: HashMap::new(),
+            tools: HashMap::new(),
+            resources: HashMap::new(),
+        }
     }
 
     pub(super) fn bytes(&mut self, place: Place) -> Result<Bytes, StoreError> {

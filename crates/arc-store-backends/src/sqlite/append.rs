@@ -49,7 +49,7 @@ impl Batch {
         window: &Window,
         stored: &Connection,
     ) -> Result<Self, StoreError> {
-        let encoder = Encoder::new(project);
+        let mut encoder = Encoder::new(project);
         let mut packer = Packer::new(window)?;
         let mut known = Known { project, stored, keys: HashMap::new() };
         let mut traces: BTreeMap<TraceId, BTreeMap<SpanId, Row>> = BTreeMap::new();
@@ -69,7 +69,7 @@ impl Batch {
             }
             // The record it replaces in this batch is counted when it is inserted.
             decided.updated += u64::from(in_batch);
-            let row = Row { version, flags: flags(span), place: packer.add(&parts)? };
+            let row = Row { version, flags: flags(span), place: packer.add(&parts, &encoder)? };
             traces.entry(span.trace_id).or_default().insert(span.span_id, row);
         }
         Ok(Self { project: project.clone(), now, packed: packer.finish()?, traces, decided })

@@ -234,9 +234,9 @@ pub async fn a_run_that_is_deleted_while_it_is_analysed_stays_deleted(backend: &
 
 /// Returns model calls of a run that resends its history and shares its first message with all others.
 fn conversation(random: &mut Generator, trace: u8, turns: u8) -> Vec<Span> {
-    let mut history = vec![Message::text(Role::System, "shared instructions ".repeat(40))];
+    let mut history = arc_model::shared([Message::text(Role::System, "shared instructions ".repeat(40))]);
     let calls = (0..turns).map(|turn| {
-        history.push(Message::text(Role::User, format!("{trace} {turn} {}", random.words(60))));
+        history.push(Message::text(Role::User, format!("{trace} {turn} {}", random.words(60))).into());
         let mut call = span(trace, turn);
         call.messages_in.clone_from(&history);
         call

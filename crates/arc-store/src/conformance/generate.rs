@@ -5,7 +5,7 @@ use arc_model::{
     InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim, OutcomeSource, Part, Payload,
     ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status,
     TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId, UnknownCost, Usage, UsageSource, UserId,
-    Verdict,
+    Verdict, shared,
 };
 
 /// Makes random values, the same ones for the same seed.
@@ -264,8 +264,8 @@ impl Generator {
                 response: this.maybe(Self::text),
                 response_id: this.maybe(Self::text),
             }),
-            messages_in: self.some(4, Self::message),
-            messages_out: self.some(2, Self::message),
+            messages_in: shared(self.some(4, Self::message)),
+            messages_out: shared(self.some(2, Self::message)),
             input: self.maybe(Self::payload),
             output: self.maybe(Self::payload),
             tool: self.maybe(|this| ToolCall {
@@ -274,7 +274,7 @@ impl Generator {
                 arguments: this.maybe(Self::payload),
                 result: this.maybe(Self::payload),
             }),
-            tools_offered: self.some(3, Self::tool_definition),
+            tools_offered: shared(self.some(3, Self::tool_definition)),
             usage: self.maybe(Self::usage),
             reported_cost: self.maybe(|this| NanoUsd(this.number().cast_signed())),
             finish_reason: self.maybe(|this| {
@@ -296,7 +296,7 @@ impl Generator {
             }),
             scope: self.maybe(|this| Scope { name: this.text(), version: this.maybe(Self::text) }),
             attributes: self.attributes(),
-            resource: self.attributes(),
+            resource: self.attributes().into(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{Cursor, SearchHit, SearchQuery, Selection, Settled, StoreError};
 /// Returns a model call that was given these messages.
 fn call(trace: u8, number: u8, texts: &[&str]) -> Span {
     let mut call = span(trace, number);
-    call.messages_in = texts.iter().map(|text| Message::text(Role::User, *text)).collect();
+    call.messages_in = texts.iter().map(|text| Message::text(Role::User, *text).into()).collect();
     call
 }
 

@@ -1,6 +1,6 @@
 //! Values that careless storage changes: long, repeated, odd, deep, extreme.
 
-use arc_model::{AgentName, Json, Message, Payload, ProjectId, Role, Span, Timestamp, Trace, TraceId};
+use arc_model::{AgentName, Json, Message, Payload, ProjectId, Role, Span, Timestamp, Trace, TraceId, shared};
 
 use super::{
     Backend, Generator,
@@ -12,13 +12,13 @@ use crate::RunQuery;
 pub async fn a_resent_history_comes_back_exactly(backend: &Backend) {
     let store = backend.open().await;
     let mut random = Generator::new(3);
-    let mut history = vec![Message::text(Role::System, random.words(300))];
+    let mut history = shared([Message::text(Role::System, random.words(300))]);
     let mut spans: Vec<Span> = Vec::new();
     for turn in 0..40 {
-        history.push(random.message());
+        history.push(random.message().into());
         let mut call = span(1, turn);
         call.messages_in.clone_from(&history);
-        call.messages_out = vec![random.message()];
+        call.messages_out = vec![random.message().into()];
         history.extend(call.messages_out.iter().cloned());
         if turn % 10 == 9 {
             // A shortened history shares no beginning with the long one.
@@ -40,7 +40,7 @@ pub async fn large_bodies_come_back_exactly(backend: &Backend) {
     let mut random = Generator::new(4);
     let noise: String = (0..400_000).map(|_| char::from_u32(0x4e00 + random.small_below(20_000)).unwrap()).collect();
     let mut spans = [span(1, 1), span(1, 2), span(1, 3), span(1, 4)];
-    spans[0].messages_in = vec![Message::text(Role::User, noise.clone()), Message::text(Role::User, noise.clone())];
+    spans[0].messages_in = shared([noise.clone(), noise.clone()].map(|text| Message::text(Role::User, text)));
     spans[1].input = Some(Payload::Text("x".repeat(3_000_000)));
     spans[2].attributes.insert("long".to_owned(), Json::String(noise.clone()));
     spans[3].name = noise;
@@ -57,7 +57,7 @@ pub async fn any_text_comes_back_exactly(backend: &Backend) {
         let project = ProjectId::new(*text);
         let mut spans = [span(number, 1), span(number, 2)];
         (*text).clone_into(&mut spans[0].name);
-        spans[1].messages_in = vec![Message::text(Role::Other((*text).to_owned()), text.repeat(300))];
+        spans[1].messages_in = vec![Message::text(Role::Other((*text).to_owned()), text.repeat(300)).into()];
         spans[1].attributes.insert((*text).to_owned(), Json::String((*text).to_owned()));
         store.traces.append(&project, &spans, at(10)).await.unwrap();
         let found = store.traces.trace(&project, trace_id(number)).await.unwrap();
@@ -87,11 +87,11 @@ pub async fn deeply_nested_values_come_back_exactly(backend: &Backend) {
     let mut spans = [span(1, 1), span(1, 2), span(1, 3)];
     spans[0].input = Some(Payload::Json(deep.clone()));
     spans[1].attributes.insert("deep".to_owned(), deep.clone());
-    spans[2].messages_out = vec![Message {
+    spans[2].messages_out = shared([Message {
         role: Role::Assistant,
         name: None,
         parts: vec![arc_model::Part::ToolCall { id: None, name: "t".to_owned(), arguments: Payload::Json(deep) }],
-    }];
+    }]);
     store.append(&spans, at(10)).await;
     store.expect(trace_id(1), &spans).await;
 }

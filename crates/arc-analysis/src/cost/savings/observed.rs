@@ -4,6 +4,7 @@
 //! after message; two calls share a prefix as far as their chains agree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arc_catalog::PriceOverride;
 use arc_model::{
@@ -327,7 +328,7 @@ pub(super) fn portion(whole: u64, part: u64, all: u64) -> Option<u64> {
 }
 
 /// Returns the tools a model call was offered; where it does not say, those of the nearest span above.
-fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [ToolDefinition] {
+fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [Arc<ToolDefinition>] {
     let mut at = Some(span);
     while let Some(here) = at {
         if !here.tools_offered.is_empty() {

@@ -1,6 +1,9 @@
 //! Which recorded calls are asked again, in which order, and what that is estimated to cost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arc_analysis::{
     billed_spans,
@@ -168,13 +171,14 @@ fn call(
         return Err("the recorded call failed".to_owned());
     }
     let schema = schema(span);
-    let basis = basis(&span.messages_out, schema.as_ref()).ok_or("no answer was recorded")?;
+    let (asked, answer, offered) = (owned(&span.messages_in), owned(&span.messages_out), owned(&span.tools_offered));
+    let basis = basis(&answer, schema.as_ref()).ok_or("no answer was recorded")?;
     let ask = Ask {
         model: &target.model,
         url: &target.url,
-        messages: &span.messages_in,
+        messages: &asked,
         system: target.system.as_deref(),
-        tools: &span.tools_offered,
+        tools: &offered,
         parameters: &span.parameters,
     };
     let encoded = encode(target.api, &ask).map_err(|why| why.to_string())?;
@@ -202,7 +206,7 @@ fn call(
             key,
             estimate: price(target, None, &expected, own).unwrap_or_default(),
             body,
-            answer: span.messages_out.clone(),
+            answer,
             schema,
             basis,
             cost: cost.known(),
@@ -252,4 +256,9 @@ fn row(cost: &Cost) -> Option<String> {
 fn bare() -> Span {
     let none: &[&[u8]] = &[];
     Span::new(TraceId::derive(none), SpanId::derive(none), SpanKind::Llm, "replay")
+}
+
+/// Returns values of a span's own: what is replayed outlives the trace.
+fn owned<T: Clone>(shared: &[Arc<T>]) -> Vec<T> {
+    shared.iter().map(|value| T::clone(value)).collect()
 }

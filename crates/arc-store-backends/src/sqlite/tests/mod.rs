@@ -49,7 +49,7 @@ fn spans(trace: u64, count: u64) -> Vec<Span> {
             SpanKind::Llm,
             format!("call {number}"),
         );
-        span.messages_in = vec![Message::text(Role::User, format!("question {trace} {number} ").repeat(50))];
+        span.messages_in = vec![Message::text(Role::User, format!("question {trace} {number} ").repeat(50)).into()];
         span
     };
     (0..count).map(make).collect()
