@@ -86,6 +86,33 @@ impl AfterFinding {
     }
 }
 
+impl AfterFinding {
+    /// Writes the place of a hit, which is that of a span in its run.
+    pub(crate) fn to_hit_cursor(self) -> Cursor {
+        Cursor(format!("hit.{}.{}", self.run.text(), self.position))
+    }
+
+    pub(crate) fn parse_hit(cursor: &Cursor) -> Result<Self, StoreError> {
+        let rest = cursor.0.strip_prefix("hit.").ok_or_else(|| invalid(cursor))?;
+        Self::parse(&Cursor(format!("finding.{rest}"))).map_err(|_| invalid(cursor))
+    }
+}
+
+/// The number of a hit of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AfterHit(pub(crate) i64);
+
+impl AfterHit {
+    pub(crate) fn to_cursor(self) -> Cursor {
+        Cursor(format!("hit.{}", self.0))
+    }
+
+    pub(crate) fn parse(cursor: &Cursor) -> Result<Self, StoreError> {
+        let number = cursor.0.strip_prefix("hit.").and_then(|number| number.parse().ok());
+        number.map(Self).ok_or_else(|| invalid(cursor))
+    }
+}
+
 fn invalid(cursor: &Cursor) -> StoreError {
     let shown: String = cursor.0.chars().take(80).collect();
     StoreError::Invalid(format!("`{}` is not a place in this listing; start without a cursor", shown.escape_debug()))

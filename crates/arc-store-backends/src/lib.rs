@@ -5,6 +5,7 @@
 //! new backend is a folder beside `sqlite/` with the same files, an arm in [`open`] and ten lines in
 //! `tests/`.
 
+pub mod backup;
 mod cursor;
 mod open;
 pub mod postgres;

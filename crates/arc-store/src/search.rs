@@ -12,6 +12,7 @@ use std::{
 };
 
 use arc_model::{AgentName, Json, Message, Part, Payload, Span, SpanId, Status, Timestamp, Trace, TraceId};
+use serde::Serialize;
 
 use crate::{Cursor, StoreError};
 
@@ -62,7 +63,7 @@ impl SearchQuery {
 }
 
 /// A span that contains what was searched for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SearchHit {
     /// Its run.
     pub trace_id: TraceId,
@@ -77,7 +78,7 @@ pub struct SearchHit {
 }
 
 /// A piece of a text with the places that match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Excerpt {
     /// Which text: the role of a message, or `input`, `output`, `arguments`, `result`, `error`.
     pub field: String,
@@ -86,7 +87,7 @@ pub struct Excerpt {
 }
 
 /// A part of an excerpt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Piece {
     /// The text as it was written.
     pub text: String,

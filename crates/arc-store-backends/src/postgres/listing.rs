@@ -54,7 +54,7 @@ fn page<K: Copy, T: serde::de::DeserializeOwned>(
     Ok(Page { items, next })
 }
 
-type Value = Box<dyn ToSql + Sync + Send>;
+pub(super) type Value = Box<dyn ToSql + Sync + Send>;
 
 /// A query that is being put together. Text from outside only ever becomes a value.
 struct Select {

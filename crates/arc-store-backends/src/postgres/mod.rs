@@ -14,8 +14,10 @@
 mod alerts;
 mod append;
 mod captures;
+mod compact;
 mod copy;
 mod costs;
+mod delete;
 mod error;
 mod lease;
 mod listing;
@@ -25,7 +27,9 @@ mod read;
 mod records;
 mod rollup;
 mod schema;
+mod search;
 mod settle;
+mod storage;
 mod tls;
 mod writer;
 
@@ -36,8 +40,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Record, RecordQuery, RecordWrite, Registry,
-    RunQuery, Settled, StoreError, TraceStore, Unsettled,
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
+    RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
+    Unsettled,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -121,15 +126,24 @@ impl TraceStore for PostgresStore {
             return Ok(Appended::default());
         }
         let ids: Vec<_> = spans.iter().map(|span| (span.trace_id, span.span_id)).collect();
-        let known = append::known(&self.connect().await?, project, &ids).await?;
-        let (project, spans, window) = (project.clone(), spans.to_vec(), Arc::clone(&self.window));
-        let batch = compute("append spans", move || Batch::prepare(&project, &spans, now, &window, &known)).await?;
-        if let Some(appended) = batch.is_done() {
-            return Ok(appended);
+        let spans: Arc<[Span]> = spans.into();
+        loop {
+            let db = self.connect().await?;
+            let (round, known) = tokio::join!(compact::round(&db), append::known(&db, project, &ids));
+            let (round, known) = (round?, known?);
+            drop(db);
+            self.window.enter(round);
+            let (project, spans, window) = (project.clone(), Arc::clone(&spans), Arc::clone(&self.window));
+            let batch = compute("append spans", move || Batch::prepare(&project, &spans, now, &window, &known)).await?;
+            if let Some(appended) = batch.is_done() {
+                return Ok(appended);
+            }
+            // What it refers to may have been compacted away meanwhile: then it is packed again.
+            if let Some(stored) = self.writer.append(batch, round).await? {
+                self.window.remember_in(round, stored.batch.into_bodies(stored.first));
+                return Ok(stored.appended);
+            }
         }
-        let stored = self.writer.append(batch).await?;
-        self.window.remember(stored.batch.into_bodies(stored.first));
-        Ok(stored.appended)
     }
 
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
@@ -214,6 +228,38 @@ impl TraceStore for PostgresStore {
 
     async fn last_change(&self) -> Result<ChangeSeq, StoreError> {
         read::last_change(&self.connect().await?).await
+    }
+
+    async fn delete(&self, project: &ProjectId, selection: &Selection, limit: u32) -> Result<Deleted, StoreError> {
+        delete::delete(self, project, selection, limit).await
+    }
+
+    async fn count(&self, project: &ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+        delete::count(&self.connect().await?, project, selection).await
+    }
+
+    async fn compact(&self) -> Result<Compacted, StoreError> {
+        compact::compact(self).await
+    }
+
+    async fn vacuum(&self) -> Result<(), StoreError> {
+        storage::vacuum(&self.connect().await?).await
+    }
+
+    async fn used_bytes(&self) -> Result<u64, StoreError> {
+        storage::used_bytes(&self.connect().await?).await
+    }
+
+    async fn storage(&self) -> Result<Storage, StoreError> {
+        storage::storage(&self.connect().await?).await
+    }
+
+    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+        search::index(self, limit).await
+    }
+
+    async fn search(&self, project: &ProjectId, query: &SearchQuery) -> Result<Page<SearchHit>, StoreError> {
+        search::search(self, project, query).await
     }
 }
 

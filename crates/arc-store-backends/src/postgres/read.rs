@@ -27,7 +27,7 @@ const AHEAD: usize = 64;
 
 /// Where a span of a trace is.
 pub(super) struct Stored {
-    span: SpanId,
+    pub(super) span: SpanId,
     revision: u64,
     place: Place,
 }
@@ -63,6 +63,35 @@ pub(super) fn trace(
     id: TraceId,
     stored: &[Stored],
 ) -> Result<Trace, StoreError> {
+    let mut spans: Vec<Span> = Vec::with_capacity(stored.len());
+    with_each(runtime, db, cache, project, stored, |Stored { span, revision, place }, segments| {
+        spans.push(segment::decode(id, *span, *revision, *place, segments)?);
+        Ok(())
+    })?;
+    Ok(Trace::new(id, spans))
+}
+
+/// Visits these records with the segments of their project. It waits for the database, so it MUST run where that may
+/// block.
+pub(super) fn with_segments(
+    runtime: &Handle,
+    db: &Client,
+    cache: &SegmentCache,
+    project: &ProjectId,
+    stored: &[Stored],
+    mut visit: impl FnMut(Place, &mut Segments<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    with_each(runtime, db, cache, project, stored, |stored, segments| visit(stored.place, segments))
+}
+
+fn with_each(
+    runtime: &Handle,
+    db: &Client,
+    cache: &SegmentCache,
+    project: &ProjectId,
+    stored: &[Stored],
+    mut visit: impl FnMut(&Stored, &mut Segments<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let project = names::key(project.as_str());
     let mut wanted: Vec<i64> = stored.iter().map(|stored| stored.place.segment).collect();
     wanted.dedup();
@@ -78,11 +107,7 @@ pub(super) fn trace(
         Ok(fetched.remove(&segment))
     };
     let mut segments = Segments::new(cache, &mut load);
-    let mut spans: Vec<Span> = Vec::with_capacity(stored.len());
-    for Stored { span, revision, place } in stored {
-        spans.push(segment::decode(id, *span, *revision, *place, &mut segments)?);
-    }
-    Ok(Trace::new(id, spans))
+    stored.iter().try_for_each(|stored| visit(stored, &mut segments))
 }
 
 async fn segments(db: &Client, project: &str, numbers: &[i64]) -> Result<Vec<(i64, Compressed)>, StoreError> {

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_alerts.sql"),
     include_str!("migrations/0003_records.sql"),
+    include_str!("migrations/0004_keeping.sql"),
 ];
 
 /// The oldest PostgreSQL this opens: the oldest that its makers maintain.

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{LeafId, ProjectId, TaskId, Timestamp, TraceId};
+use arc_model::{LeafId, ProjectId, SessionId, TaskId, Timestamp, TraceId, UserId};
 use arc_store::{Settled, StoreError};
 use deadpool_postgres::{GenericClient, Transaction};
 use serde::Serialize;
 
 use super::{
-    append::bits,
+    append::{bits, trace_id},
     costs,
     error::{damaged, while_trying},
     names::{self, Names},
@@ -46,16 +46,27 @@ pub(super) async fn settle(tx: &Transaction<'_>, settled: &[Settled], now: Times
     for item in items.values_mut() {
         item.seq += before;
     }
+    drop_deleted(tx, &mut items).await?;
+    if items.is_empty() {
+        return Ok(());
+    }
     let names = items.values().flat_map(|item| {
         let run = &item.settled.run;
         let own = [item.settled.project.as_str(), run.agent.name.as_str()];
-        own.into_iter().chain(run.task.as_ref().map(TaskId::as_str)).chain(item.leaves.keys().map(LeafId::as_str))
+        let optional = [
+            run.task.as_ref().map(TaskId::as_str),
+            run.session.as_ref().map(SessionId::as_str),
+            run.user.as_ref().map(UserId::as_str),
+        ];
+        own.into_iter().chain(optional.into_iter().flatten()).chain(item.leaves.keys().map(LeafId::as_str))
     });
     let names: Vec<&str> = names.collect();
     names::keep(tx, names.into_iter()).await?;
 
     let (mut changes, mut costs) = (Changes::default(), costs::Changes::default());
-    take_old(tx, &items, &mut changes, &mut costs).await?;
+    let projects: Vec<&str> = items.values().map(|item| item.project.as_str()).collect();
+    let traces: Vec<&[u8]> = items.keys().map(|(_, trace)| trace.as_bytes().as_slice()).collect();
+    take_old(tx, &projects, &traces, &mut changes, &mut costs).await?;
     put_runs(tx, &mut items, now).await?;
     put_findings(tx, &items).await?;
     for item in items.values() {
@@ -93,21 +104,47 @@ fn items(settled: &[Settled]) -> Result<BTreeMap<(String, TraceId), Item<'_>>, S
 
 type Items<'a> = BTreeMap<(String, TraceId), Item<'a>>;
 
-/// Reads the old runs and takes them out of the figures, and deletes their findings; the runs
-/// themselves are written over.
-async fn take_old(
+/// Leaves out runs whose traces were deleted after they were read for analysis. Who deletes takes the same turn, so none
+/// is deleted after this.
+async fn drop_deleted(tx: &Transaction<'_>, items: &mut Items<'_>) -> Result<(), StoreError> {
+    let marked: Vec<((String, TraceId), i64)> = items
+        .iter()
+        .filter(|(_, item)| item.settled.mark.0 > 0)
+        .map(|(name, item)| (name.clone(), bits(item.settled.mark.0)))
+        .collect();
+    if marked.is_empty() {
+        return Ok(());
+    }
+    let failed = while_trying(ATTEMPTED);
+    let projects: Vec<&str> = marked.iter().map(|((project, _), _)| project.as_str()).collect();
+    let traces: Vec<&[u8]> = marked.iter().map(|((_, trace), _)| trace.as_bytes().as_slice()).collect();
+    let select = tx.prepare_cached(include_str!("sql/writes.sql")).await.map_err(&failed)?;
+    let mut writes: BTreeMap<i64, i64> = BTreeMap::new();
+    for row in tx.query(&select, &[&projects, &traces]).await.map_err(&failed)? {
+        writes.insert(row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
+    }
+    for (number, (name, mark)) in (1..).zip(&marked) {
+        if writes.get(&number).is_none_or(|writes| writes < mark) {
+            items.remove(name);
+        }
+    }
+    Ok(())
+}
+
+/// Reads runs and takes them out of the figures, and deletes their findings; returns their keys and traces. The runs
+/// themselves are left to the caller.
+pub(super) async fn take_old(
     tx: &Transaction<'_>,
-    items: &Items<'_>,
+    projects: &[&str],
+    traces: &[&[u8]],
     changes: &mut Changes,
     costs: &mut costs::Changes,
-) -> Result<(), StoreError> {
+) -> Result<Vec<(i64, TraceId)>, StoreError> {
     let failed = while_trying(ATTEMPTED);
-    let projects: Vec<&str> = items.values().map(|item| item.project.as_str()).collect();
-    let traces: Vec<&[u8]> = items.keys().map(|(_, trace)| trace.as_bytes().as_slice()).collect();
     let select = tx.prepare_cached(include_str!("sql/old_runs.sql")).await.map_err(&failed)?;
     let rows = tx.query(&select, &[&projects, &traces]).await.map_err(&failed)?;
     if rows.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let keys = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>().map_err(&failed)?;
     let mut leaves = take_leaves(tx, &keys).await?;
@@ -115,13 +152,15 @@ async fn take_old(
     tx.execute(&delete, &[&keys]).await.map_err(&failed)?;
     let projects = rows.iter().map(|row| row.try_get(1)).collect::<Result<Vec<&str>, _>>().map_err(&failed)?;
     let names = Names::of(tx, projects.iter().copied()).await?;
+    let mut taken = Vec::with_capacity(rows.len());
     for ((row, key), project) in rows.iter().zip(keys).zip(projects) {
+        taken.push((key, trace_id(row, 4)?));
         let project = ProjectId::new(names.whole(project.to_owned())?);
         let run = from_json(row.try_get(2).map_err(&failed)?)?;
         changes.count(&project, &run, &leaves.remove(&key).unwrap_or_default(), -1)?;
         costs.count(&project, &run, &from_json(row.try_get(3).map_err(&failed)?)?, -1);
     }
-    Ok(())
+    Ok(taken)
 }
 
 async fn take_leaves(
@@ -158,6 +197,9 @@ async fn put_runs(tx: &Transaction<'_>, items: &mut Items<'_>, now: Timestamp) -
     let versions: Vec<_> = items.values().map(|item| escaped(&item.settled.run.agent.version)).collect();
     let domains: Vec<_> = items.values().map(|item| escaped(&item.settled.run.domain.id)).collect();
     let frameworks: Vec<_> = items.values().map(|item| escaped(&item.settled.run.framework.id)).collect();
+    let sessions = texts(|item| item.settled.run.session.as_ref().map(|session| names::key(session.as_str())));
+    let users = texts(|item| item.settled.run.user.as_ref().map(|user| names::key(user.as_str())));
+    let running: Vec<bool> = items.values().map(|item| item.settled.run.is_running).collect();
     let bodies: Vec<&str> = items.values().map(|item| item.body.as_str()).collect();
     let costs: Vec<&str> = items.values().map(|item| item.costs.as_str()).collect();
     let put = tx.prepare_cached(include_str!("sql/put_runs.sql")).await.map_err(&failed)?;
@@ -178,6 +220,9 @@ async fn put_runs(tx: &Transaction<'_>, items: &mut Items<'_>, now: Timestamp) -
                 &frameworks,
                 &bodies,
                 &costs,
+                &sessions,
+                &users,
+                &running,
             ],
         )
         .await

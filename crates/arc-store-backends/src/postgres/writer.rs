@@ -16,6 +16,7 @@ use tokio_postgres::Config;
 
 use super::{
     append::{self, Batch},
+    compact,
     error::{no_connection, unavailable, while_trying},
 };
 
@@ -38,7 +39,9 @@ pub(super) struct Writer {
 
 struct Job {
     batch: Batch,
-    reply: oneshot::Sender<Result<Stored, StoreError>>,
+    /// The round of compacting in which it was packed.
+    round: i64,
+    reply: oneshot::Sender<Result<Option<Stored>, StoreError>>,
 }
 
 /// A batch that is committed, and the number of its first segment.
@@ -68,10 +71,10 @@ impl Writer {
         Self { queue }
     }
 
-    /// Stores a batch and returns once it is durable.
-    pub(super) async fn append(&self, batch: Batch) -> Result<Stored, StoreError> {
+    /// Stores a batch and returns once it is durable; `None` if it was packed before the current round of compacting.
+    pub(super) async fn append(&self, batch: Batch, round: i64) -> Result<Option<Stored>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Job { batch, reply }).await.map_err(|_| stopped())?;
+        self.queue.send(Job { batch, round, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -126,8 +129,9 @@ impl Shared {
         }
     }
 
-    /// Stores batches in one transaction; returns what became of each, and its first number.
-    async fn commit(&self, group: &[Job]) -> Result<Vec<(Appended, i64)>, StoreError> {
+    /// Stores batches in one transaction; returns what became of each, and its first number. Those of an earlier
+    /// round of compacting are left out.
+    async fn commit(&self, group: &[Job]) -> Result<Vec<Option<(Appended, i64)>>, StoreError> {
         let mut db = self.pool.get().await.map_err(no_connection(&self.place))?;
         let mut batches = Vec::with_capacity(group.len());
         for job in group {
@@ -135,9 +139,14 @@ impl Shared {
         }
         let failed = while_trying("commit a write");
         let tx = db.transaction().await.map_err(&failed)?;
-        let appended = append::insert(&tx, &batches).await?;
+        let round = compact::hold_round(&tx).await?;
+        let is_current: Vec<bool> = group.iter().map(|job| job.round == round).collect();
+        let mut current = is_current.iter();
+        batches.retain(|_| current.next() == Some(&true));
+        let appended = if batches.is_empty() { Vec::new() } else { append::insert(&tx, &batches).await? };
         tx.commit().await.map_err(failed)?;
-        Ok(appended.into_iter().zip(batches.into_iter().map(|(_, first)| first)).collect())
+        let mut stored = appended.into_iter().zip(batches.into_iter().map(|(_, first)| first));
+        Ok(is_current.into_iter().map(|is_current| is_current.then(|| stored.next()).flatten()).collect())
     }
 
     /// Takes so many segment numbers that follow each other, and returns the first.
@@ -162,10 +171,10 @@ impl Shared {
     }
 }
 
-fn answer(group: Vec<Job>, stored: Vec<(Appended, i64)>) {
-    for (Job { batch, reply }, (appended, first)) in group.into_iter().zip(stored) {
+fn answer(group: Vec<Job>, stored: Vec<Option<(Appended, i64)>>) {
+    for (Job { batch, reply, .. }, stored) in group.into_iter().zip(stored) {
         // A caller who stopped waiting does not want the answer.
-        let _ = reply.send(Ok(Stored { appended, batch, first }));
+        let _ = reply.send(Ok(stored.map(|(appended, first)| Stored { appended, batch, first })));
     }
 }
 

@@ -15,6 +15,9 @@
 //!   global index, so the cost of an append does not grow with the store;
 //! - projects never share bodies.
 //!
+//! Compacting ([`reach`]) blanks what no record refers to any more. Before it looks, it begins a new *round*, at which
+//! every window forgets what it knows: so nothing that is blanked is ever referred to again.
+//!
 //! Start at [`encode`] (span to parts), then [`pack`] (parts to segments), [`unpack`] and
 //! [`decode`] (and back). The content hash that decides between two records of one revision is
 //! computed over the parts, so it is the same in every backend.
@@ -22,6 +25,7 @@
 mod decode;
 mod encode;
 mod pack;
+mod reach;
 mod record;
 mod reference;
 mod unpack;
@@ -33,6 +37,7 @@ mod tests;
 pub(crate) use decode::decode;
 pub(crate) use encode::{BodyHash, ContentHash, Encoder};
 pub(crate) use pack::{Packed, Packer, Pending};
+pub(crate) use reach::{Marks, Reach, blank};
 pub(crate) use reference::Place;
 pub(crate) use unpack::{Compressed, SegmentCache, Segments, from_json};
 pub(crate) use window::Window;

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Fast, and within a few per cent of the next levels on message text.
-const ZSTD_LEVEL: i32 = 1;
+pub(super) const ZSTD_LEVEL: i32 = 1;
 
 /// Packs the spans of one batch.
 pub(crate) struct Packer<'w> {

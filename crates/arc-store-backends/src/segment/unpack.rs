@@ -23,7 +23,7 @@ pub(crate) struct Compressed {
 /// Loads a stored segment by its number.
 pub(crate) type Load<'a> = dyn FnMut(i64) -> Result<Option<Compressed>, StoreError> + 'a;
 
-/// The segments last read, decompressed. Segments never change, so nothing ever has to be dropped from it.
+/// The segments last read, decompressed. What is referred to in a segment never changes, so nothing in it is ever wrong.
 #[derive(Default)]
 pub(crate) struct SegmentCache(Mutex<VecDeque<(i64, Arc<Vec<u8>>)>>);
 
@@ -35,6 +35,11 @@ impl SegmentCache {
         let bytes = Arc::clone(&entry.1);
         recent.push_front(entry);
         Some(bytes)
+    }
+
+    /// Forgets everything: what was deleted is not to stay in memory either.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn put(&self, id: i64, bytes: &Arc<Vec<u8>>) {
@@ -87,13 +92,16 @@ impl<'a> Segments<'a> {
             return Ok(bytes);
         }
         let Some(stored) = (self.load)(id)? else { return Err(damaged(format!("segment {id} is missing"))) };
-        let bytes = zstd::bulk::decompress(&stored.data, stored.raw_bytes)
-            .map_err(|error| damaged(format!("segment {id} does not decompress: {error}")))?;
-        let bytes = Arc::new(bytes);
+        let bytes = Arc::new(decompress(&stored, id)?);
         self.cache.put(id, &bytes);
         self.held.insert(id, Arc::clone(&bytes));
         Ok(bytes)
     }
+}
+
+pub(super) fn decompress(stored: &Compressed, id: i64) -> Result<Vec<u8>, StoreError> {
+    zstd::bulk::decompress(&stored.data, stored.raw_bytes)
+        .map_err(|error| damaged(format!("segment {id} does not decompress: {error}")))
 }
 
 /// A range of a decompressed segment.

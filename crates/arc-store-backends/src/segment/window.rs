@@ -21,6 +21,8 @@ pub(crate) struct Window(Mutex<Generations>);
 
 #[derive(Default)]
 pub(super) struct Generations {
+    /// The round of compacting in which these bodies were stored.
+    round: i64,
     young: ByHash<Place>,
     old: ByHash<Place>,
 }
@@ -47,8 +49,27 @@ impl Hasher for HashedAlready {
 
 impl Window {
     /// Adds bodies that were committed.
+    #[cfg(test)]
     pub(crate) fn remember(&self, bodies: impl IntoIterator<Item = (BodyHash, Place)>) {
         self.with(|generations| bodies.into_iter().for_each(|(hash, place)| generations.insert(hash, place)));
+    }
+
+    /// Begins a round of compacting, unless it or a later one has begun: what is remembered may be gone.
+    pub(crate) fn enter(&self, round: i64) {
+        self.with(|generations| {
+            if round > generations.round {
+                *generations = Generations { round, ..Generations::default() };
+            }
+        });
+    }
+
+    /// Adds bodies that were committed in a round; those of an earlier one are forgotten.
+    pub(crate) fn remember_in(&self, round: i64, bodies: impl IntoIterator<Item = (BodyHash, Place)>) {
+        self.with(|generations| {
+            if round == generations.round {
+                bodies.into_iter().for_each(|(hash, place)| generations.insert(hash, place));
+            }
+        });
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut Generations) -> T) -> T {

@@ -12,15 +12,21 @@ mod alerts;
 mod append;
 mod captures;
 mod checkpoint;
+mod compact;
+pub(crate) mod copy;
 mod costs;
+mod delete;
 mod error;
 mod listing;
+pub(crate) mod place;
 mod read;
 mod readers;
 mod records;
 mod rollup;
 mod schema;
+mod search;
 mod settle;
+mod storage;
 mod writer;
 
 #[cfg(test)]
@@ -38,8 +44,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Project, Record, RecordQuery, RecordWrite, Registry,
-    RunQuery, Settled, StoreError, TraceStore, Unsettled,
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
+    RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
+    Unsettled,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -76,6 +83,7 @@ impl SqliteStore {
                 schema::prepare(&mut db, &path.display().to_string())?;
                 Ok(db)
             });
+            let opened = opened.map_err(|error| place::explain(error, path));
             match opened {
                 Err(error) if error::is_busy(&error) && tries < OPEN_TRIES => {
                     tries += 1;
@@ -172,16 +180,29 @@ impl TraceStore for SqliteStore {
         if spans.is_empty() {
             return Ok(Appended::default());
         }
-        let project = project.clone();
-        let prepare = move |db: &Connection, with: &Reading| Batch::prepare(&project, &spans, now, &with.window, db);
-        let batch = self.read("append spans", prepare).await?;
-        if let Some(appended) = batch.is_done() {
-            return Ok(appended);
+        let (project, spans) = (project.clone(), Arc::new(spans));
+        loop {
+            let (project, spans) = (project.clone(), Arc::clone(&spans));
+            let prepare = move |db: &Connection, with: &Reading| {
+                let round = compact::round(db)?;
+                with.window.enter(round);
+                Batch::prepare(&project, &spans, now, &with.window, db).map(|batch| (batch, round))
+            };
+            let (batch, round) = self.read("append spans", prepare).await?;
+            if let Some(appended) = batch.is_done() {
+                return Ok(appended);
+            }
+            let insert = move |db: &Connection| {
+                // What it refers to may have been compacted away meanwhile: then it is packed again.
+                let is_current = compact::round(db)? == round;
+                let inserted = is_current.then(|| batch.insert(db)).transpose()?;
+                Ok(inserted.map(|(appended, first)| (appended, first, batch)))
+            };
+            if let Some((appended, first, batch)) = self.writer.write(insert).await? {
+                self.reading.window.remember_in(round, batch.into_bodies(first));
+                return Ok(appended);
+            }
         }
-        let (appended, first, batch) =
-            self.writer.write(move |db| batch.insert(db).map(|(appended, first)| (appended, first, batch))).await?;
-        self.reading.window.remember(batch.into_bodies(first));
-        Ok(appended)
     }
 
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
@@ -255,6 +276,44 @@ impl TraceStore for SqliteStore {
 
     async fn last_change(&self) -> Result<ChangeSeq, StoreError> {
         self.read("read the last change", |db, _| read::last_change(db)).await
+    }
+
+    async fn delete(&self, project: &ProjectId, selection: &Selection, limit: u32) -> Result<Deleted, StoreError> {
+        delete::delete(self, project, selection, limit).await
+    }
+
+    async fn count(&self, project: &ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+        let (project, selection) = (project.clone(), selection.clone());
+        self.read("count runs", move |db, _| delete::count(db, &project, &selection)).await
+    }
+
+    async fn compact(&self) -> Result<Compacted, StoreError> {
+        compact::compact(self).await
+    }
+
+    async fn vacuum(&self) -> Result<(), StoreError> {
+        self.writer.alone(storage::vacuum).await
+    }
+
+    async fn used_bytes(&self) -> Result<u64, StoreError> {
+        self.read("measure the store", |db, _| storage::used_bytes(db)).await
+    }
+
+    async fn storage(&self) -> Result<Storage, StoreError> {
+        self.read("measure the store", |db, _| storage::storage(db)).await
+    }
+
+    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+        let texts = self.read("read text to index", move |db, with| search::waiting(db, &with.cache, limit)).await?;
+        if texts.is_empty() {
+            return Ok(0);
+        }
+        self.writer.write(move |db| search::index(db, &texts)).await
+    }
+
+    async fn search(&self, project: &ProjectId, query: &SearchQuery) -> Result<Page<SearchHit>, StoreError> {
+        let (project, query) = (project.clone(), query.clone());
+        self.read("search text", move |db, with| search::search(db, &with.cache, &project, &query)).await
     }
 }
 

@@ -22,15 +22,7 @@ pub(super) fn trace(
 ) -> Result<Option<Trace>, StoreError> {
     let failed = while_trying("read a trace");
     let Some(key) = trace_key(db, project, id).map_err(&failed)? else { return Ok(None) };
-    let mut load = |segment: i64| {
-        let mut select = db
-            .prepare_cached("SELECT raw_bytes, data FROM segments WHERE id = ?1 AND project = ?2")
-            .map_err(while_trying("read a segment"))?;
-        let row = select.query_row(params![segment, project.as_str()], |row| {
-            Ok(Compressed { raw_bytes: unsigned_size(row.get(0)?), data: row.get(1)? })
-        });
-        row.optional().map_err(while_trying("read a segment"))
-    };
+    let mut load = |segment: i64| segment_of(db, project, segment);
     let mut segments = Segments::new(cache, &mut load);
     // In the order of storage, so that each segment is needed once.
     let mut select = db
@@ -45,6 +37,38 @@ pub(super) fn trace(
         spans.push(segment::decode(id, span, revision, place, &mut segments)?);
     }
     Ok(Some(Trace::new(id, spans)))
+}
+
+/// Loads a segment of a project.
+pub(super) fn segment_of(db: &Connection, project: &ProjectId, id: i64) -> Result<Option<Compressed>, StoreError> {
+    let failed = while_trying("read a segment");
+    let select = "SELECT raw_bytes, data FROM segments WHERE id = ?1 AND project = ?2";
+    let mut select = db.prepare_cached(select).map_err(&failed)?;
+    let row = select.query_row(params![id, project.as_str()], |row| {
+        Ok(Compressed { raw_bytes: unsigned_size(row.get(0)?), data: row.get(1)? })
+    });
+    row.optional().map_err(failed)
+}
+
+/// Reads one span; `None` when it is not stored.
+pub(super) fn span(
+    db: &Connection,
+    cache: &SegmentCache,
+    project: &ProjectId,
+    trace: TraceId,
+    span: SpanId,
+) -> Result<Option<Span>, StoreError> {
+    let failed = while_trying("read a span");
+    let Some(key) = trace_key(db, project, trace).map_err(&failed)? else { return Ok(None) };
+    let mut select = db
+        .prepare_cached(
+            "SELECT span_id, revision, segment, offset, length FROM spans WHERE trace = ?1 AND span_id = ?2",
+        )
+        .map_err(&failed)?;
+    let found = select.query_row(params![key, span.as_bytes()], span_row).optional().map_err(&failed)?;
+    let Some((span, revision, place)) = found else { return Ok(None) };
+    let mut load = |segment: i64| segment_of(db, project, segment);
+    segment::decode(trace, span, revision, place, &mut Segments::new(cache, &mut load)).map(Some)
 }
 
 fn span_row(row: &Row<'_>) -> rusqlite::Result<(SpanId, u64, Place)> {

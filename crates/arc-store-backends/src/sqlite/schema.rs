@@ -10,13 +10,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::while_trying;
 
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_running.sql"),
     include_str!("migrations/0003_captures.sql"),
     include_str!("migrations/0004_costs.sql"),
     include_str!("migrations/0005_alerts.sql"),
     include_str!("migrations/0006_records.sql"),
+    include_str!("migrations/0007_keeping.sql"),
 ];
 
 /// "arcE", in the header of the file; tells our databases from anybody else's.
@@ -69,6 +70,14 @@ pub(super) fn prepare(connection: &mut Connection, place: &str) -> Result<(), St
         tx.pragma_update(None, "user_version", known()).map_err(&failed)?;
     }
     tx.commit().map_err(&failed)
+}
+
+/// Refuses a database that is not ours, or that is newer than this program.
+pub(super) fn check_known(snapshot: &Transaction<'_>, place: &str) -> Result<(), StoreError> {
+    match check(snapshot, place)? {
+        0 => Err(StoreError::Invalid(format!("{place} is empty"))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a database that is not ours, or that this program would have to bring up to date first.

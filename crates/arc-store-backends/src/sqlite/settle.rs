@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{Finding, LeafId, ProjectId, Run, RunCosts, TaskId, Timestamp, TraceId};
+use arc_model::{Finding, LeafId, ProjectId, Run, RunCosts, SessionId, TaskId, Timestamp, TraceId, UserId};
 use arc_store::{Settled, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -23,12 +23,12 @@ pub(super) fn settle(connection: &Connection, settled: &[Settled], now: Timestam
     for item in settled {
         // What is found in a run that goes on counts once it ended.
         let findings = if item.run.is_running { &[][..] } else { &item.findings };
+        if was_deleted(connection, item)? {
+            continue;
+        }
         let leaves = rollup::leaves(findings);
         if let Some(old) = Old::take(connection, &item.project, item.run.trace_id)? {
-            changes.count(&item.project, &old.run, &old.leaves, -1)?;
-            if let Some(divided) = &old.costs {
-                costs.count(&item.project, &old.run, divided, -1);
-            }
+            old.uncount(&item.project, &mut changes, &mut costs)?;
         }
         let key = put_run(connection, item, now)?;
         put_findings(connection, key, item, findings, &leaves)?;
@@ -40,8 +40,23 @@ pub(super) fn settle(connection: &Connection, settled: &[Settled], now: Timestam
     costs.write(connection)
 }
 
+/// Whether the trace was deleted after it was read for analysis.
+fn was_deleted(connection: &Connection, item: &Settled) -> Result<bool, StoreError> {
+    if item.mark.0 == 0 {
+        return Ok(false);
+    }
+    let read = || -> rusqlite::Result<Option<i64>> {
+        let mut select = connection.prepare_cached("SELECT writes FROM traces WHERE project = ?1 AND trace_id = ?2")?;
+        let values = params![item.project.as_str(), item.run.trace_id.as_bytes()];
+        select.query_row(values, |row| row.get(0)).optional()
+    };
+    let writes = read().map_err(while_trying(ATTEMPTED))?;
+    Ok(writes.is_none_or(|writes| writes < bits(item.mark.0)))
+}
+
 /// What was settled before.
-struct Old {
+pub(super) struct Old {
+    pub(super) key: i64,
     run: Run,
     leaves: BTreeMap<LeafId, Severities>,
     /// How its cost divides; `None` of a run from before that was kept.
@@ -50,7 +65,11 @@ struct Old {
 
 impl Old {
     /// Reads the old run and deletes its findings; the run itself is written over.
-    fn take(connection: &Connection, project: &ProjectId, trace: TraceId) -> Result<Option<Self>, StoreError> {
+    pub(super) fn take(
+        connection: &Connection,
+        project: &ProjectId,
+        trace: TraceId,
+    ) -> Result<Option<Self>, StoreError> {
         let failed = while_trying(ATTEMPTED);
         let mut select = connection
             .prepare_cached("SELECT key, body, costs FROM runs WHERE project = ?1 AND trace_id = ?2")
@@ -66,7 +85,21 @@ impl Old {
             .and_then(|mut delete| delete.execute([key]))
             .map_err(&failed)?;
         let costs = costs.as_deref().map(from_json).transpose()?;
-        Ok(Some(Self { run: from_json(&body)?, leaves, costs }))
+        Ok(Some(Self { key, run: from_json(&body)?, leaves, costs }))
+    }
+
+    /// Takes away what it adds to the figures.
+    pub(super) fn uncount(
+        &self,
+        project: &ProjectId,
+        changes: &mut Changes,
+        costs: &mut costs::Changes,
+    ) -> Result<(), StoreError> {
+        changes.count(project, &self.run, &self.leaves, -1)?;
+        if let Some(divided) = &self.costs {
+            costs.count(project, &self.run, divided, -1);
+        }
+        Ok(())
     }
 }
 
@@ -102,6 +135,9 @@ fn put_run(connection: &Connection, item: &Settled, now: Timestamp) -> Result<i6
                 run.framework.id,
                 body,
                 costs,
+                run.session.as_ref().map(SessionId::as_str),
+                run.user.as_ref().map(UserId::as_str),
+                run.is_running,
             ],
             |row| row.get(0),
         )

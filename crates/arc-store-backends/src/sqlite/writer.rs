@@ -14,7 +14,16 @@ use arc_store::StoreError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{checkpoint::Checkpointer, error::while_trying};
+use super::{checkpoint::Checkpointer, error::while_trying, place::explain_open};
+
+/// Work that is no transaction.
+type Alone = Box<dyn FnOnce(&Connection) + Send>;
+
+/// What the thread does next.
+enum Task {
+    Job(Box<dyn Job>),
+    Alone(Alone),
+}
 
 /// Most jobs in one transaction.
 const GROUP: usize = 64;
@@ -24,7 +33,7 @@ const QUEUE: usize = 256;
 
 /// Hands jobs to the writing thread; the thread ends when this is dropped and the queue is empty.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    queue: Option<mpsc::Sender<Task>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -51,7 +60,22 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { work: Some(work), result: None, reply });
         let Some(queue) = &self.queue else { return Err(stopped()) };
-        queue.send(job).await.map_err(|_| stopped())?;
+        queue.send(Task::Job(job)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Runs `work` outside of any transaction, between those of others, who wait.
+    pub(super) async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let work: Alone = Box::new(move |connection| {
+            // A caller who stopped waiting does not want the answer.
+            let _ = reply.send(work(connection).map_err(|error| explain_open(error, connection)));
+        });
+        let Some(queue) = &self.queue else { return Err(stopped()) };
+        queue.send(Task::Alone(work)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -87,7 +111,7 @@ struct Pending<F, T> {
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Job for Pending<F, T> {
     fn run(&mut self, connection: &Connection) -> bool {
-        self.result = self.work.take().map(|work| work(connection));
+        self.result = self.work.take().map(|work| work(connection).map_err(|error| explain_open(error, connection)));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -103,15 +127,29 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Job for Pe
     }
 }
 
-fn run(connection: &Mutex<Connection>, mut jobs: mpsc::Receiver<Box<dyn Job>>, checkpointer: Option<&Checkpointer>) {
-    while let Some(first) = jobs.blocking_recv() {
+fn run(connection: &Mutex<Connection>, mut tasks: mpsc::Receiver<Task>, checkpointer: Option<&Checkpointer>) {
+    let mut next = None;
+    while let Some(task) = next.take().or_else(|| tasks.blocking_recv()) {
+        let first = match task {
+            Task::Job(job) => job,
+            Task::Alone(work) => {
+                work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+                continue;
+            }
+        };
         let mut group = vec![first];
         while group.len() < GROUP {
-            let Ok(job) = jobs.try_recv() else { break };
-            group.push(job);
+            match tasks.try_recv() {
+                Ok(Task::Job(job)) => group.push(job),
+                Ok(alone) => {
+                    next = Some(alone);
+                    break;
+                }
+                Err(_) => break,
+            }
         }
         let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let failure = commit(&connection, &mut group).err().map(|error| chain(&error));
+        let failure = commit(&connection, &mut group).err().map(|error| chain(&explain_open(error, &connection)));
         drop(connection);
         if let Some(checkpointer) = checkpointer {
             checkpointer.committed();

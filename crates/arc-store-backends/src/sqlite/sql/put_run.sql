@@ -1,6 +1,6 @@
 INSERT INTO runs (project, trace_id, agent, task, verdict, at, seq, settled_at, version, domain, framework, body,
-                  costs)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                  costs, session, user, is_running, text_waits)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NOT ?16)
 ON CONFLICT (project, trace_id) DO UPDATE SET
     agent      = excluded.agent,
     task       = excluded.task,
@@ -12,5 +12,9 @@ ON CONFLICT (project, trace_id) DO UPDATE SET
     domain     = excluded.domain,
     framework  = excluded.framework,
     body       = excluded.body,
-    costs      = excluded.costs
+    costs      = excluded.costs,
+    session    = excluded.session,
+    user       = excluded.user,
+    is_running = excluded.is_running,
+    text_waits = excluded.text_waits
 RETURNING key

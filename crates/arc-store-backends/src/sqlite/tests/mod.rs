@@ -2,6 +2,7 @@
 
 mod file;
 mod plans;
+mod schemas;
 mod writing;
 
 use std::path::{Path, PathBuf};
