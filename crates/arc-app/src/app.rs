@@ -16,7 +16,7 @@ use arc_model::{Alert, Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
 use tokio::sync::{broadcast, watch};
 
-use crate::{Notifier, SpoolStatus, Tasks, capture::Pending};
+use crate::{Notifier, Retention, SpoolStatus, Tasks, capture::Pending};
 
 /// How the application behaves where there is a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +34,10 @@ pub struct Settings {
     pub parallel: usize,
     /// When to say that an agent got less reliable.
     pub alarm: AlarmSettings,
+    /// What is kept.
+    pub retention: Retention,
+    /// Whether the text of runs is made searchable.
+    pub search: bool,
 }
 
 impl Default for Settings {
@@ -45,6 +49,8 @@ impl Default for Settings {
             poll: Duration::from_millis(300),
             parallel: std::thread::available_parallelism().map_or(2, usize::from),
             alarm: AlarmSettings::default(),
+            retention: Retention::default(),
+            search: true,
         }
     }
 }

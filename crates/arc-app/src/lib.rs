@@ -2,7 +2,7 @@
 //!
 //! Start at [`App`]: a cheap handle that every deed is a method of. Writing: `ingest` (spans as they
 //! arrive) and `import` (whole files), then `settle` (analyse what is complete). Reading: `runs`,
-//! `findings`, `agents`. `live` tells when something changed, `tasks` keeps track of what runs in
+//! `findings`, `agents`. `keeping` deletes, searches and retains. `live` tells when something changed, `tasks` keeps track of what runs in
 //! the background. A new resource is a new file with its own `impl App`.
 //!
 //! Not here: SQL and drivers (`arc-store-backends`), the analysis itself (`arc-analysis`), wire
@@ -19,6 +19,7 @@ mod findings;
 mod gateway;
 mod import;
 mod ingest;
+mod keeping;
 mod launched;
 mod live;
 mod otlp_span;
@@ -37,6 +38,7 @@ pub use error::AppError;
 pub use gateway::{PassedAnswer, PassingCall};
 pub use import::Imported;
 pub use ingest::{Ingested, OtlpEncoding, OtlpSignal};
+pub use keeping::{Removed, Retention};
 pub use launched::{Launch, LaunchedRun};
 pub use live::Follow;
 pub use runs::RunDetail;
@@ -46,4 +48,7 @@ pub use tasks::Tasks;
 // The words listings are asked for in are the port's; callers need not know the port for them.
 pub use arc_analysis::reliability::AlarmSettings;
 pub use arc_formats::Source;
-pub use arc_store::{Appended, Change, ChangeSeq, CostQuery, Cursor, FindingQuery, Page, RunQuery};
+pub use arc_store::{
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Cursor, Deleted, FindingQuery, Page, RunQuery, SearchHit,
+    SearchQuery, Selection, Storage,
+};

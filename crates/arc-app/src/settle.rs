@@ -90,6 +90,7 @@ impl App {
         }
         let app = self.clone();
         self.tasks().spawn(async move { app.background_loop().await });
+        self.keep_in_background();
     }
 
     async fn background_loop(&self) {

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod import;
+mod keeping;
 mod live;
 mod settle;
 mod spool;
