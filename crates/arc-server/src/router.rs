@@ -15,7 +15,9 @@ use utoipa::OpenApi;
 
 use crate::{
     Problem, ServerConfig,
-    api::{agents, alerts, capture, costs, events, findings, health, openapi as document, runs, runtime_analysis},
+    api::{
+        agents, alerts, capture, costs, events, findings, health, openapi as document, runs, runtime_analysis, search,
+    },
     gateway::{self, Gateway},
     guard,
     otlp::{self, Admission, Intake},
@@ -69,6 +71,8 @@ impl FromRef<Shared> for Gateway {
         agents::report,
         runs::list,
         runs::show,
+        runs::delete,
+        search::show,
         findings::list,
         events::follow,
         alerts::list,
@@ -145,7 +149,8 @@ fn all_routes(shared: Shared) -> Router {
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{name}/report", get(agents::report))
         .route("/api/v1/runs", get(runs::list))
-        .route("/api/v1/runs/{trace_id}", get(runs::show))
+        .route("/api/v1/runs/{trace_id}", get(runs::show).delete(runs::delete))
+        .route("/api/v1/search", get(search::show))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/events", get(events::follow))
         .route("/api/v1/alerts", get(alerts::list))

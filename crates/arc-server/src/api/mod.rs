@@ -10,3 +10,4 @@ pub(crate) mod health;
 pub(crate) mod openapi;
 pub(crate) mod runs;
 pub(crate) mod runtime_analysis;
+pub(crate) mod search;

@@ -2,7 +2,11 @@
 
 use arc_app::{App, Cursor, RunQuery};
 use arc_model::{AgentName, Finding, LeafId, Run, Span, TaskId, Timestamp, TraceId, Verdict};
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -101,10 +105,39 @@ pub(crate) async fn show(
     Query(params): Query<ProjectParams>,
 ) -> Result<Json<RunWithSpans>, Problem> {
     let project = project(params.project.as_deref(), &headers)?;
-    let id = trace_id.parse::<TraceId>();
-    let id = id.map_err(|error| Problem::invalid(format!("`{trace_id}` is not the id of a run: {error}")))?;
+    let id = id_of_run(&trace_id)?;
     match app.run(&project, id).await? {
         Some(detail) => Ok(Json(RunWithSpans { run: detail.run, spans: detail.spans, findings: detail.findings })),
         None => Err(Problem::not_found(format!("no settled run {id} in project `{project}`"))),
     }
+}
+
+/// Deletes a run for good: its spans, its findings, and what it adds to every figure. What only it stored is removed from
+/// the disk within minutes. Spans of it that arrive later begin a new run.
+#[utoipa::path(
+    delete, path = "/api/v1/runs/{trace_id}", operation_id = "delete_run", tag = "runs",
+    params(("trace_id" = TraceId, Path, description = "32 hexadecimal digits"), ProjectParams),
+    responses(
+        (status = 204, description = "It is deleted"),
+        (status = 404, description = "No such run", body = Problem, content_type = "application/problem+json"),
+        Problems
+    )
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(trace_id): Path<String>,
+    Query(params): Query<ProjectParams>,
+) -> Result<StatusCode, Problem> {
+    let project = project(params.project.as_deref(), &headers)?;
+    let id = id_of_run(&trace_id)?;
+    if app.delete_run(&project, id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found(format!("no run {id} in project `{project}`")))
+    }
+}
+
+fn id_of_run(text: &str) -> Result<TraceId, Problem> {
+    text.parse().map_err(|error| Problem::invalid(format!("`{text}` is not the id of a run: {error}")))
 }

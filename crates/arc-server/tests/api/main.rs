@@ -20,6 +20,7 @@ mod otlp;
 mod page;
 mod runs;
 mod runtime_analysis;
+mod search;
 mod serve;
 
 use std::time::Duration;

@@ -36,12 +36,21 @@ async fn every_described_operation_is_routed_and_named_once() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             names.push(operation["operationId"].as_str().unwrap());
-            let path = path.replace("{name}", "planner").replace("{trace_id}", &crate::id('1'));
+            // What is deleted is asked for by nobody else.
+            let run = crate::id(if method == "delete" { '3' } else { '1' });
+            let mut path = path.replace("{name}", "planner").replace("{trace_id}", &run);
+            if path == "/api/v1/search" {
+                path.push_str("?q=word");
+            }
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let request = Request::builder().method(method).uri(&path).header(header::HOST, "localhost");
+            let request = Request::builder().method(method.clone()).uri(&path).header(header::HOST, "localhost");
             let response = server.send(request.body(Body::empty()).unwrap()).await;
             // Without a body the import of traces is refused for its media type, by its own handler.
-            let expected = if path.starts_with("/v1/") { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::OK };
+            let expected = match method {
+                Method::DELETE => StatusCode::NO_CONTENT,
+                _ if path.starts_with("/v1/") => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                _ => StatusCode::OK,
+            };
             assert_eq!(response.status(), expected, "{path}");
         }
     }
