@@ -1,10 +1,14 @@
 //! Every command and flag. What they do is in `commands/`, one file each.
 
+mod keeping;
+
 use std::path::PathBuf;
 
 use arc_model::{CostDimension, TraceId};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+pub(crate) use self::keeping::{Backup, Delete, Restore, Search, Vacuum, Which};
 
 /// Watches AI agents and answers with evidence: will it work, what does it cost, what breaks.
 #[derive(Debug, Parser)]
@@ -60,6 +64,16 @@ pub(crate) enum Command {
     Alerts(Alerts),
     /// Show runs as they arrive at the server, or one run as a tree
     Trace(Trace),
+    /// Find runs by what was said in them
+    Search(Search),
+    /// Delete runs, with what only they stored
+    Delete(Delete),
+    /// Give the room of deleted runs back to the disk
+    Vacuum(Vacuum),
+    /// Copy the store's file, also while a server uses it
+    Backup(Backup),
+    /// Put a copy made by `backup` in the place of the store
+    Restore(Restore),
     /// Run a program as it is, and record it as one run: `arc-eval run -- python my_agent.py`
     Run(Run),
     /// Find the agent in a Python program, and show (or make) the change that traces it
@@ -99,6 +113,12 @@ pub(crate) struct Serve {
     /// The port for OTLP over HTTP, besides the one of the page; 0 takes a free one, `off` none
     #[arg(long, value_name = "PORT|off")]
     pub(crate) otlp_http_port: Option<String>,
+    /// Delete runs older than this: 90d, 12h; `off` keeps them
+    #[arg(long, value_name = "AGE|off")]
+    pub(crate) retention_max_age: Option<String>,
+    /// Delete the oldest runs while the store is larger than this: 20GB, 500MB; `off` for any size
+    #[arg(long, value_name = "SIZE|off")]
+    pub(crate) retention_max_size: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use arc_app::AlarmSettings;
+use arc_app::{AlarmSettings, Retention};
 use arc_model::ProjectId;
 
 use crate::{cli::Common, env, failure::Failure};
@@ -122,6 +122,24 @@ const ALERT_MIN_RUNS: Setting = Setting {
     default: "50",
     what: "Runs of known outcome before an agent can raise an alert: what it is compared with.",
 };
+const RETENTION_MAX_AGE: Setting = Setting {
+    key: "retention_max_age",
+    variable: "ARC_EVAL_RETENTION_MAX_AGE",
+    default: "off",
+    what: "How old runs may get before the server deletes them: 90d, 12h, 30m; off keeps everything. Flag --retention-max-age of serve.",
+};
+const RETENTION_MAX_SIZE: Setting = Setting {
+    key: "retention_max_size",
+    variable: "ARC_EVAL_RETENTION_MAX_SIZE",
+    default: "off",
+    what: "How large the store may get before the server deletes the oldest runs: 20GB, 500MB; off for any size. Flag --retention-max-size of serve.",
+};
+const SEARCH: Setting = Setting {
+    key: "search",
+    variable: "ARC_EVAL_SEARCH",
+    default: "on",
+    what: "Whether the text of runs is made searchable, on or off; off saves its disk and its time.",
+};
 const LOG: Setting = Setting {
     key: "log",
     variable: "ARC_EVAL_LOG",
@@ -146,6 +164,9 @@ pub(crate) const SETTINGS: &[&Setting] = &[
     &ALERT_SLACK,
     &ALERT_ALPHA,
     &ALERT_MIN_RUNS,
+    &RETENTION_MAX_AGE,
+    &RETENTION_MAX_SIZE,
+    &SEARCH,
     &LOG,
 ];
 
@@ -169,6 +190,8 @@ pub(crate) struct Config {
     pub(crate) alert_webhook: Option<String>,
     pub(crate) alert_slack: Option<String>,
     pub(crate) alarm: AlarmSettings,
+    pub(crate) retention: Retention,
+    pub(crate) search: bool,
     pub(crate) log: String,
 }
 
@@ -232,6 +255,11 @@ impl Config {
             alert_webhook: layers.url(&ALERT_WEBHOOK)?,
             alert_slack: layers.url(&ALERT_SLACK)?,
             alarm: AlarmSettings { alpha: layers.chance(&ALERT_ALPHA)?, min_runs: layers.number(&ALERT_MIN_RUNS)? },
+            retention: Retention {
+                max_age: layers.parsed(&RETENTION_MAX_AGE, age)?,
+                max_bytes: layers.parsed(&RETENTION_MAX_SIZE, size)?,
+            },
+            search: layers.parsed(&SEARCH, on_or_off)?,
             log: layers.text(&LOG),
         })
     }
@@ -285,10 +313,50 @@ impl Layers<'_> {
         Err(Failure::usage(format!("{} is {chance}, which is not between 0 and 1", setting.key)))
     }
 
+    /// Reads a value with one of the readers below.
+    fn parsed<T>(&self, setting: &Setting, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Failure> {
+        let (value, place) = self.get(setting).unwrap_or_else(|| (setting.default.to_owned(), "default".to_owned()));
+        read(&value).map_err(|why| Failure::usage(format!("{} is `{value}` in {place}: {why}", setting.key)))
+    }
+
     fn number<T: std::str::FromStr>(&self, setting: &Setting) -> Result<T, Failure> {
         let (value, place) = self.get(setting).unwrap_or_else(|| (setting.default.to_owned(), "default".to_owned()));
         let bad = |_| Failure::usage(format!("{} is `{value}` in {place}: not a number in range", setting.key));
         value.trim().parse().map_err(bad)
+    }
+}
+
+/// Reads how old something may get: `90d`, `12h`, `30m`, `45s`; `off` for any age.
+pub(crate) fn age(text: &str) -> Result<Option<Duration>, String> {
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    Ok(quantity(text, &units, "an age like 90d, 12h or 30m, or off")?.map(Duration::from_secs))
+}
+
+/// Reads how large something may get, in bytes: `20GB`, `500MB`; `off` for any size.
+pub(crate) fn size(text: &str) -> Result<Option<u64>, String> {
+    let units = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)];
+    quantity(text, &units, "a size like 20GB or 500MB, or off")
+}
+
+/// Reads a whole number with a unit, of which there is more than none; `off` is none.
+fn quantity(text: &str, units: &[(&str, u64)], expected: &str) -> Result<Option<u64>, String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let with_unit = units.iter().find_map(|(unit, factor)| {
+        let number = text.len().checked_sub(unit.len()).and_then(|at| text.split_at_checked(at));
+        let (number, _) = number.filter(|(_, end)| end.eq_ignore_ascii_case(unit))?;
+        number.trim().parse::<u64>().ok()?.checked_mul(*factor)
+    });
+    with_unit.filter(|amount| *amount > 0).map(Some).ok_or_else(|| format!("not {expected}"))
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("neither on nor off".to_owned()),
     }
 }
 
@@ -356,6 +424,21 @@ mod tests {
             "port is `70000` in arc-eval.toml: not a number in range"
         );
         assert!(resolve(&none, &[], "prot = 1").unwrap_err().contains("no setting is called `prot`; there are store,"));
+    }
+
+    #[test]
+    fn what_is_kept_is_an_age_and_a_size_with_units() {
+        let none = Common::default();
+        let file = "retention_max_age = \"90d\"\nretention_max_size = \"20 GB\"\nsearch = \"off\"";
+        let config = resolve(&none, &[("ARC_EVAL_RETENTION_MAX_AGE", "12h")], file).unwrap();
+        let kept = Retention { max_age: Some(Duration::from_hours(12)), max_bytes: Some(20_000_000_000) };
+        assert_eq!((config.retention, config.search), (kept, false));
+        let default = resolve(&none, &[], "").unwrap();
+        assert_eq!((default.retention, default.search), (Retention::default(), true));
+        for bad in ["90", "0d", "-1d", "d", "é", "1.5h", "99999999999999999999d"] {
+            let error = resolve(&none, &[("ARC_EVAL_RETENTION_MAX_AGE", bad)], "").unwrap_err();
+            assert!(error.ends_with("not an age like 90d, 12h or 30m, or off"), "{error}");
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 mod accuracy;
 mod alerts;
+mod backup;
 mod collect;
 mod compare;
 mod completions;
 mod connect;
 mod cost;
 mod debug;
+mod delete;
 mod doctor;
 mod gate;
 mod import;
@@ -15,9 +17,11 @@ mod live;
 mod prices;
 mod replay;
 mod run;
+mod search;
 mod select;
 mod serve;
 mod trace;
+mod vacuum;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -54,6 +58,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Gate(arguments) => return runtime()?.block_on(gate::run(&config()?, &arguments)),
         Command::Cost(arguments) => runtime()?.block_on(cost::run(&config()?, &arguments)),
         Command::Prices(arguments) => runtime()?.block_on(prices::run(&config()?, &arguments)),
+        Command::Search(arguments) => runtime()?.block_on(search::run(&config()?, &arguments)),
+        Command::Delete(arguments) => runtime()?.block_on(delete::run(&config()?, &arguments)),
+        Command::Vacuum(arguments) => runtime()?.block_on(vacuum::run(&config()?, &arguments)),
+        Command::Backup(arguments) => backup::backup(&config()?, &arguments),
+        Command::Restore(arguments) => backup::restore(&config()?, &arguments),
         Command::Trace(arguments) => match arguments.run {
             Some(id) => runtime()?.block_on(trace::run(&config()?, &arguments, id)),
             None => live::runs(&config()?, &arguments),
@@ -133,7 +142,14 @@ fn cannot_open(store: &str, error: StoreError) -> Failure {
 }
 
 fn app(config: &Config, stores: Stores) -> Result<App, Failure> {
-    let settings = Settings { quiet: config.quiet, idle: config.idle, alarm: config.alarm, ..Settings::default() };
+    let settings = Settings {
+        quiet: config.quiet,
+        idle: config.idle,
+        alarm: config.alarm,
+        retention: config.retention,
+        search: config.search,
+        ..Settings::default()
+    };
     let catalog = prices::catalog(own_prices(config)?);
     Ok(App::new(stores.traces, stores.registry, Arc::new(SystemClock), catalog, settings))
 }

@@ -13,13 +13,14 @@ use tokio::{net::TcpListener, signal::unix};
 use super::open;
 use crate::{
     cli::Serve,
-    config::{Config, OTLP_GRPC_PORT, OTLP_HTTP_PORT, Setting},
+    config::{Config, OTLP_GRPC_PORT, OTLP_HTTP_PORT, Setting, age, size},
     failure::{Exit, Failure},
     notify::Channels,
     output,
 };
 
 pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failure> {
+    let config = &with_flags(config, arguments)?;
     let host = arguments.host.as_deref().unwrap_or(&config.host);
     let address = SocketAddr::new(loopback(host)?, arguments.port.unwrap_or(config.port));
     let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(address, error))?;
@@ -50,6 +51,22 @@ pub(super) async fn run(config: &Config, arguments: &Serve) -> Result<(), Failur
     arc_server::serve_all(listeners, app, ServerConfig::default(), stop).await.context("serve")?;
     output::talk("stopped");
     Ok(())
+}
+
+/// Returns the settings under the flags that only this command has.
+fn with_flags(config: &Config, arguments: &Serve) -> Result<Config, Failure> {
+    let mut config = config.clone();
+    let bad = |flag: &'static str, value: &str| {
+        let value = value.to_owned();
+        move |why| Failure::usage(format!("{flag} is `{value}`: {why}"))
+    };
+    if let Some(text) = &arguments.retention_max_age {
+        config.retention.max_age = age(text).map_err(bad("--retention-max-age", text))?;
+    }
+    if let Some(text) = &arguments.retention_max_size {
+        config.retention.max_bytes = size(text).map_err(bad("--retention-max-size", text))?;
+    }
+    Ok(config)
 }
 
 /// Returns the ways to write the address of this server.

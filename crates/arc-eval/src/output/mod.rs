@@ -20,6 +20,7 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sarif;
+pub(crate) mod search;
 mod style;
 
 use std::io::{self, IsTerminal, Write};
@@ -139,6 +140,11 @@ impl Progress {
     /// Says what is done now.
     pub(crate) fn step(&self, name: &str) {
         self.0.set_message(plain_line(name, 60));
+    }
+
+    /// So many steps are done.
+    pub(crate) fn at(&self, steps: usize) {
+        self.0.set_position(steps as u64);
     }
 
     /// One step is done.
