@@ -41,7 +41,8 @@ const homeRoute = createRoute({
 const runsRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/runs",
-  validateSearch: (raw: Raw): { agent?: string; verdict?: Verdict; task?: string; leaf?: string } => ({
+  validateSearch: (raw: Raw): { q?: string; agent?: string; verdict?: Verdict; task?: string; leaf?: string } => ({
+    q: text(raw, "q"),
     agent: text(raw, "agent"),
     verdict: verdict(raw),
     task: text(raw, "task"),

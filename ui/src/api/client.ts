@@ -32,12 +32,24 @@ export function apiUrl(path: string, params: Params = {}): string {
   return text ? `${path}?${text}` : path;
 }
 
+/** Deletes what is at a path. */
+export async function deleteAt(path: string): Promise<void> {
+  await ask(path, {}, { method: "DELETE" });
+}
+
 export async function getJson<T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> {
+  const { response, body } = await ask(path, params, { signal: signal ?? null });
+  if (body === undefined) throw new ApiProblem(response.status, "The server's answer is not JSON");
+  return body as T;
+}
+
+/** Returns an answer that is no error, with its body where that is JSON. */
+async function ask(path: string, params: Params | undefined, init: RequestInit) {
   let response: Response;
   try {
-    response = await fetch(apiUrl(path, params), { signal, headers: { accept: "application/json" } });
+    response = await fetch(apiUrl(path, params), { ...init, headers: { accept: "application/json" } });
   } catch (cause) {
-    if (signal?.aborted) throw cause;
+    if (init.signal?.aborted) throw cause;
     throw new ApiProblem(0, "The server does not answer", "Is `arc-eval serve` running?");
   }
   const isJson = /[/+]json\b/.test(response.headers.get("content-type") ?? "");
@@ -47,6 +59,5 @@ export async function getJson<T>(path: string, params?: Params, signal?: AbortSi
     const title = typeof problem.title === "string" ? problem.title : `The server answered ${response.status}`;
     throw new ApiProblem(response.status, title, typeof problem.detail === "string" ? problem.detail : undefined);
   }
-  if (body === undefined) throw new ApiProblem(response.status, "The server's answer is not JSON");
-  return body as T;
+  return { response, body };
 }

@@ -1,7 +1,17 @@
 // Every question the pages ask, under the key that live events invalidate.
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { currentProject, getJson } from "./client.ts";
-import type { AgentList, CaptureLedger, FindingList, Report, Run, RunList, RunWithSpans, Verdict } from "./types.ts";
+import type {
+  AgentList,
+  CaptureLedger,
+  FindingList,
+  Report,
+  Run,
+  RunList,
+  RunWithSpans,
+  SearchResults,
+  Verdict,
+} from "./types.ts";
 
 export type RunFilters = {
   agent?: string | undefined;
@@ -21,6 +31,7 @@ export const keys = {
   run: (id: string) => key("run", id),
   findings: () => key("findings"),
   capture: () => key("capture"),
+  search: () => key("search"),
 };
 
 export const agentsQuery = () =>
@@ -50,6 +61,15 @@ export const runQuery = (id: string) =>
   queryOptions({
     queryKey: keys.run(id),
     queryFn: ({ signal }) => getJson<RunWithSpans>(`/api/v1/runs/${encodeURIComponent(id)}`, {}, signal),
+  });
+
+export const searchQuery = (text: string, agent: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.search(), text, agent] as const,
+    queryFn: ({ pageParam, signal }) =>
+      getJson<SearchResults>("/api/v1/search", { q: text, agent, cursor: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
   });
 
 export const evidenceQuery = (agent: string, leaf: string, limit: number) =>

@@ -227,6 +227,27 @@ export interface paths {
         get: operations["get_run"];
         put?: never;
         post?: never;
+        /**
+         * Deletes a run for good: its spans, its findings, and what it adds to every figure. What only it stored is removed from
+         *     the disk within minutes. Spans of it that arrive later begin a new run.
+         */
+        delete: operations["delete_run"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds spans of runs that ended by what is said in them. A run is searchable a moment after it was analysed. */
+        get: operations["search"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -879,6 +900,28 @@ export interface components {
             /** @description The version of the program. */
             version: string;
             spool: components["schemas"]["Spool"] | null;
+        };
+        /** @description A span that contains what was searched for. */
+        Hit: {
+            /** @description Its run. */
+            trace_id: components["schemas"]["TraceId"];
+            /** @description The span. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description The agent that ran. */
+            agent: components["schemas"]["AgentName"];
+            /** @description When the run began. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Which text of the span it is: the role of a message, or `input`, `output`, `arguments`, `result`, `error`. */
+            field: string;
+            /** @description A piece of that text in order, cut where it begins or ceases to match. */
+            pieces: components["schemas"]["HitPiece"][];
+        };
+        /** @description A part of a piece of text. */
+        HitPiece: {
+            /** @description The text as it was written. */
+            text: string;
+            /** @description Whether it is a word that was searched for. */
+            is_match: boolean;
         };
         /**
          * @description How a reported input count relates to the cached tokens reported beside it.
@@ -1685,6 +1728,13 @@ export interface components {
             /** @description Its version, where known. */
             version?: string | null;
         };
+        /** @description A page of places, those of the newest run first. */
+        SearchResults: {
+            /** @description The places. */
+            hits: components["schemas"]["Hit"][];
+            /** @description The `cursor` of the next page; `null` on the last one. */
+            next: string | null;
+        };
         /** @description Groups the runs of one conversation. */
         SessionId: string;
         /**
@@ -1718,7 +1768,7 @@ export interface components {
             /** @description Whether it went well, as far as the emitter said. */
             status?: components["schemas"]["Status"];
             model?: components["schemas"]["ModelRef"] | null;
-            /** @description What was sent to the model. */
+            /** @description What was sent to the model. A message that several calls send is one value in memory where the reader saw that it is. */
             messages_in?: components["schemas"]["Message"][];
             /** @description What the model answered. */
             messages_out?: components["schemas"]["Message"][];
@@ -2869,6 +2919,146 @@ export interface operations {
             };
             /** @description No such run */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_run: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description 32 hexadecimal digits */
+                trace_id: components["schemas"]["TraceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description Words that a span has to contain, all of them, in any case and order. */
+                q: string;
+                /** @description Only runs of this agent. */
+                agent?: string;
+                /** @description Only runs at or after this time (RFC 3339). */
+                since?: components["schemas"]["Timestamp"];
+                /** @description Only runs before this time (RFC 3339). */
+                until?: components["schemas"]["Timestamp"];
+                /** @description Continue where a page ended: its `next`. */
+                cursor?: string;
+                /** @description Most places of the page, 1 to 500. Default: 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of places */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResults"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

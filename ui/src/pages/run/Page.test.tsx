@@ -268,3 +268,25 @@ test("while the run is on its way the page says so", async () => {
   renderApp(at, { [runAt]: () => new Promise(() => {}) });
   expect(await screen.findByRole("status", { name: "Loading the run" })).toBeTruthy();
 });
+
+test("a run is deleted once somebody has said so twice", async () => {
+  const { asked, router } = renderApp(at);
+  await userEvent.click(await screen.findByRole("button", { name: "Delete…" }));
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: "Keep it" }));
+  await userEvent.click(screen.getByRole("button", { name: "Keep it" }));
+  expect(asked.filter((one) => one === runAt)).toHaveLength(1);
+  await userEvent.click(screen.getByRole("button", { name: "Delete…" }));
+  await userEvent.click(screen.getByRole("button", { name: "Delete for good" }));
+  await waitFor(() => expect(router.state.location.pathname).toBe("/runs"));
+});
+
+test("a run that cannot be deleted says why and stays", async () => {
+  let isFull = false;
+  const full = problem(503, "Temporarily unavailable", "the disk is full");
+  const { router } = renderApp(at, { [runAt]: () => (isFull ? full : fixtures.run()) });
+  await userEvent.click(await screen.findByRole("button", { name: "Delete…" }));
+  isFull = true;
+  await userEvent.click(screen.getByRole("button", { name: "Delete for good" }));
+  expect((await screen.findByRole("alert")).textContent).toContain("It was not deleted: the disk is full");
+  expect(router.state.location.pathname).toBe(at);
+});

@@ -10,6 +10,7 @@ import { describeCost, formatUsdExact } from "../../format/money.ts";
 import { formatCount, plural } from "../../format/rate.ts";
 import { formatTime } from "../../format/time.ts";
 import { detectionWord, fieldWord, shortId, sourceWord, terminationWord } from "../../format/words.ts";
+import { DeleteRun } from "./DeleteRun.tsx";
 import { errorText } from "./errorText.ts";
 import css from "./RunHeader.module.css";
 import { firstFailing, type SpanTree } from "./tree.ts";
@@ -37,6 +38,7 @@ export function RunHeader({ run, tree, onSelect }: Props) {
           <StatusDot status={status} silent /> <strong>{statusWord(status)}</strong>
           <span className={css.why}>{outcomeReason(run)}</span>
         </p>
+        <DeleteRun id={run.trace_id} />
       </div>
       <RunFacts run={run} />
       {(run.error || failing) && (

@@ -142,3 +142,53 @@ test("while runs are on their way the page says so", async () => {
   renderApp("/runs", { "/api/v1/runs": () => new Promise(() => {}) });
   expect(await screen.findByRole("status", { name: "Loading the runs" })).toBeTruthy();
 });
+
+const hit = {
+  trace_id: "0af7651916cd43dd8448eb211c80319c",
+  span_id: "00f067aa0ba902b7",
+  agent: "Healthcare Assistant",
+  at: "2026-03-02T10:00:00Z",
+  field: "user",
+  pieces: [
+    { text: "please ", is_match: false },
+    { text: "Refill", is_match: true },
+    { text: " <b>it</b>", is_match: false },
+  ],
+};
+
+test("what was said is searched for, and a place leads to its span", async () => {
+  const { asked, router } = renderApp("/runs", { "/api/v1/search": { hits: [hit], next: null } });
+  await userEvent.type(await screen.findByRole("searchbox", { name: "Words that were said" }), "refill{Enter}");
+  const list = await screen.findByRole("list", { name: "What was found" });
+  expect(list.textContent).toContain("please Refill <b>it</b>");
+  expect(list.querySelector("mark")?.textContent).toBe("Refill");
+  expect(within(list).getByRole("link").getAttribute("href")).toBe(`/runs/${hit.trace_id}?span=${hit.span_id}`);
+  expect(asked).toContain("/api/v1/search?q=refill");
+  await userEvent.click(screen.getByRole("button", { name: "Show the list again" }));
+  await waitFor(() => expect(router.state.location.search).toEqual({}));
+  expect((await rows()).length).toBeGreaterThan(0);
+});
+
+test("a search that finds nothing, fails or is under way says so", async () => {
+  const first = renderApp("/runs?q=nothing", { "/api/v1/search": { hits: [], next: null } });
+  expect(await screen.findByText("No span contains all of these words")).toBeTruthy();
+  first.unmount();
+  const answer = problem(400, "The request is invalid", "searching is switched off here");
+  const second = renderApp("/runs?q=it", { "/api/v1/search": answer });
+  expect((await screen.findByRole("alert")).textContent).toContain("switched off");
+  second.unmount();
+  renderApp("/runs?q=it", { "/api/v1/search": () => new Promise(() => {}) });
+  expect(await screen.findByRole("status", { name: "Loading what was found" })).toBeTruthy();
+});
+
+test("more places are asked for with the cursor of the last page", async () => {
+  const { asked } = renderApp("/runs?q=refill&agent=shop", {
+    "/api/v1/search": (url: URL) =>
+      url.searchParams.get("cursor")
+        ? { hits: [{ ...hit, span_id: "00f067aa0ba902b8" }], next: null }
+        : { hits: [hit], next: "c1" },
+  });
+  await userEvent.click(await screen.findByRole("button", { name: "Show more" }));
+  await waitFor(() => expect(screen.getAllByText("please")).toHaveLength(2));
+  expect(asked).toContain("/api/v1/search?q=refill&agent=shop&cursor=c1");
+});

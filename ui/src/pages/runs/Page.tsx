@@ -8,6 +8,8 @@ import { Filters } from "./Filters.tsx";
 import { useRuns } from "./loader.ts";
 import css from "./Page.module.css";
 import { RunTable } from "./RunTable.tsx";
+import { SearchBox } from "./SearchBox.tsx";
+import { SearchResults } from "./SearchResults.tsx";
 import { useShortcuts } from "./useShortcuts.ts";
 
 const route = getRouteApi("/runs");
@@ -22,7 +24,7 @@ export function RunsPage() {
   useTitle("Runs");
 
   const change = useCallback(
-    (next: Partial<RunFilters>) =>
+    (next: Partial<RunFilters & { q: string | undefined }>) =>
       void navigate({ to: "/runs", search: (old) => ({ ...old, ...next }), replace: true }),
     [navigate],
   );
@@ -30,6 +32,7 @@ export function RunsPage() {
   return (
     <div className={css.page}>
       <h1 className="visually-hidden">Runs</h1>
+      <SearchBox text={filters.q ?? ""} onSearch={(q) => change({ q })} />
       <Filters
         filters={filters}
         agents={runs.agents}
@@ -40,7 +43,11 @@ export function RunsPage() {
         onChange={change}
         firstFilter={firstFilter}
       />
-      <Content runs={runs} filters={filters} table={table} />
+      {filters.q ? (
+        <SearchResults text={filters.q} agent={filters.agent} />
+      ) : (
+        <Content runs={runs} filters={filters} table={table} />
+      )}
     </div>
   );
 }
