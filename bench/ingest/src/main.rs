@@ -3,7 +3,7 @@
 //! `workload` makes requests: agent traces of eight spans. `load` sends them over connections of its
 //! own, `server` is the process they go to. `measure` and `limit` are the figures that `report`
 //! writes into `bench/RESULTS.md`; `crash` kills servers and looks whether anything is missing, `full`
-//! fills their disk. Development only: it panics on nothing, but it trusts its arguments.
+//! fills their disk, `read_only` takes writing to it away. Development only: it panics on nothing, but it trusts its arguments.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people run and read")]
 
@@ -12,6 +12,7 @@ mod full;
 mod limit;
 mod load;
 mod measure;
+mod read_only;
 mod report;
 mod server;
 mod workload;
@@ -60,7 +61,7 @@ fn main() -> Result<()> {
             report::write(&figures, arguments.repeats, arguments.results.as_deref())
         }
         "crash" => crash::run(&server()?, arguments.kills),
-        "full" => full::run(&server()?),
+        "full" => full::run(&server()?).and_then(|()| read_only::run_under(&server()?)),
         "limit" => {
             let limit = limit::measure(arguments.seconds)?;
             let (rate, processor) = (limit.spans_per_second, limit.processor_ms_per_thousand);
