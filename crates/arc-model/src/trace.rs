@@ -107,7 +107,8 @@ impl Trace {
 
     /// Returns the model calls that count for tokens and cost: those without another below them.
     ///
-    /// A wrapper and the client it calls both report the same tokens; only the inner one counts.
+    /// A wrapper and the client it calls both report the same tokens; only the inner one counts. Of two spans beside
+    /// each other that tell of one answer, as two instrumentations of one client make them, one counts.
     pub fn leaf_llm_spans(&self) -> impl Iterator<Item = &Span> {
         let mut above = BTreeSet::new();
         for (index, span) in self.spans.iter().enumerate() {
@@ -124,7 +125,27 @@ impl Trace {
             }
         }
         let leaves = self.spans.iter().enumerate();
-        leaves.filter(move |(index, span)| span.kind == SpanKind::Llm && !above.contains(index)).map(|(_, span)| span)
+        let leaves = leaves.filter(|(index, span)| span.kind == SpanKind::Llm && !above.contains(index));
+        let mut counted: Vec<&Span> = Vec::new();
+        let mut by_answer: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, span) in leaves {
+            let answer = span.model.as_ref().and_then(|model| model.response_id.as_deref());
+            let known = answer.and_then(|id| by_answer.get(id)).and_then(|at| counted.get_mut(*at));
+            match known {
+                Some(known) if tell_of_one_answer(known, span) => {
+                    if known.usage.is_none() {
+                        *known = span;
+                    }
+                }
+                _ => {
+                    if let Some(id) = answer {
+                        by_answer.insert(id, counted.len());
+                    }
+                    counted.push(span);
+                }
+            }
+        }
+        counted.into_iter()
     }
 
     /// Returns what the spans together say about the run; where they differ, the one nearest the
@@ -136,6 +157,21 @@ impl Trace {
         }
         facts
     }
+}
+
+/// Returns whether two model calls with one response id are one call: servers of tests give every answer one id, but not
+/// at one time with the same counts.
+fn tell_of_one_answer(one: &Span, other: &Span) -> bool {
+    let counts = |span: &Span| span.usage.as_ref().map(|usage| (usage.input, usage.output));
+    let agree = match (counts(one), counts(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let overlap = match (one.start, one.end, other.start, other.end) {
+        (Some(start), Some(end), Some(other_start), Some(other_end)) => start < other_end && other_start < end,
+        _ => false,
+    };
+    agree && overlap
 }
 
 /// Makes a root of one span in every circle of parents.

@@ -7,6 +7,7 @@
 //! it stays on the span, beside what we compute.
 
 mod attribution;
+mod cached_answer;
 mod figures;
 mod priced_as;
 mod prices;

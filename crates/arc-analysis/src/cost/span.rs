@@ -3,7 +3,10 @@
 use arc_catalog::PriceOverride;
 use arc_model::{Cost, CostLine, ModelRef, NanoUsd, Span, SpanKind, Timestamp, UnknownCost, Usage};
 
-use super::prices::{Class, PriceSheet};
+use super::{
+    cached_answer::is_answered_by_cache,
+    prices::{Class, PriceSheet},
+};
 
 /// More tokens than any call can have: such a count is a mistake, and pricing it would be another.
 const MOST_TOKENS: u64 = 1 << 40;
@@ -20,6 +23,9 @@ pub fn price_span(span: &Span) -> Cost {
 
 /// Returns the same where prices that the user set outrank those of the table.
 pub fn price_span_with(span: &Span, own: &[PriceOverride]) -> Cost {
+    if is_answered_by_cache(span) {
+        return Cost::from_lines(Vec::new());
+    }
     let Some(usage) = span.usage.as_ref().filter(|usage| !usage.is_empty()) else {
         return Cost::unknown(if span.is_running() { UnknownCost::Running } else { UnknownCost::NoUsage });
     };
