@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use arc_formats::{Decoded, Source};
-use arc_model::{AgentName, Attributes, Diagnostic, Json, ProjectId, Span, TraceId};
+use arc_formats::{Decoded, Detected, MAX_DECOMPRESSED_BYTES, Source};
+use arc_model::{AgentName, Attributes, Diagnostic, DiagnosticSeverity, Json, ProjectId, Span, TraceId};
 use arc_store::Appended;
 
 use crate::{App, AppError};
@@ -16,6 +16,8 @@ const BATCH_SPANS: usize = 5_000;
 pub struct Imported {
     /// The format that was recognised; `None` when none was.
     pub format: Option<&'static str>,
+    /// Every format that was recognised, and by what.
+    pub detected: Vec<Detected>,
     /// Spans read.
     pub spans: u64,
     /// Traces they belong to.
@@ -52,9 +54,41 @@ impl App {
         agent: Option<AgentName>,
         folder: Option<String>,
     ) -> Result<Imported, AppError> {
+        self.take_file(project, bytes, source, (agent, folder), MAX_DECOMPRESSED_BYTES).await
+    }
+
+    /// Imports a file that was sent here, of which at most `limit` bytes are unpacked.
+    ///
+    /// Fails with [`AppError::Unreadable`] when nothing could be read from it.
+    pub async fn import_upload(
+        &self,
+        project: &ProjectId,
+        bytes: Vec<u8>,
+        source: Source<'_>,
+        agent: Option<AgentName>,
+        limit: u64,
+    ) -> Result<Imported, AppError> {
+        let imported = self.take_file(project, bytes, source, (agent, None), limit).await?;
+        if imported.spans == 0
+            && imported.diagnostics.iter().any(|found| found.severity == DiagnosticSeverity::Rejected)
+        {
+            return Err(AppError::Unreadable(imported.diagnostics));
+        }
+        Ok(imported)
+    }
+
+    async fn take_file(
+        &self,
+        project: &ProjectId,
+        bytes: Vec<u8>,
+        source: Source<'_>,
+        (agent, folder): (Option<AgentName>, Option<String>),
+        limit: u64,
+    ) -> Result<Imported, AppError> {
         let (name, format) = (source.name.map(str::to_owned), source.format.map(str::to_owned));
         let read = move || {
-            let mut decoded = arc_formats::decode(&bytes, Source { name: name.as_deref(), format: format.as_deref() });
+            let source = Source { name: name.as_deref(), format: format.as_deref() };
+            let mut decoded = arc_formats::decode_within(&bytes, source, limit);
             let file = match folder {
                 Some(folder) if has_one_trace(&decoded.spans) => Some(folder),
                 _ => name.as_deref().and_then(file_stem),
@@ -62,10 +96,17 @@ impl App {
             name_agent(&mut decoded.spans, agent.as_ref(), file.as_deref());
             decoded
         };
-        let Decoded { spans, diagnostics, format } = self.tasks().compute(read).await.map_err(AppError::Interrupted)?;
+        let Decoded { spans, diagnostics, format, detected } =
+            self.tasks().compute(read).await.map_err(AppError::Interrupted)?;
         let mut by_trace: BTreeMap<TraceId, Vec<Span>> = BTreeMap::new();
-        let mut imported =
-            Imported { format, spans: spans.len() as u64, traces: 0, appended: Appended::default(), diagnostics };
+        let mut imported = Imported {
+            format,
+            detected,
+            spans: spans.len() as u64,
+            traces: 0,
+            appended: Appended::default(),
+            diagnostics,
+        };
         for span in spans {
             by_trace.entry(span.trace_id).or_default().push(span);
         }
@@ -132,7 +173,7 @@ fn names_service(resource: &Attributes) -> bool {
 fn file_stem(name: &str) -> Option<String> {
     let file = Path::new(name).file_name()?.to_str()?;
     let mut stem = file;
-    for ending in [".gz", ".jsonl", ".ndjson", ".json", ".pb", ".binpb"] {
+    for ending in [".gz", ".zst", ".jsonl", ".ndjson", ".json", ".pb", ".binpb", ".eval", ".zip"] {
         stem = stem.strip_suffix(ending).unwrap_or(stem);
     }
     let stem = stem.trim();

@@ -82,7 +82,7 @@ impl App {
             (OtlpSignal::Logs, OtlpEncoding::Protobuf) => decode_otlp_logs_protobuf(&bytes),
             (OtlpSignal::Logs, OtlpEncoding::Json) => decode_otlp_logs_json(&bytes),
         };
-        let Decoded { spans, mut diagnostics, format } =
+        let Decoded { spans, mut diagnostics, format, .. } =
             self.tasks().compute(decode).await.map_err(AppError::Interrupted)?;
         if format.is_none() {
             return Err(AppError::Unreadable(diagnostics));

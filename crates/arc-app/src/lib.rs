@@ -47,7 +47,7 @@ pub use tasks::Tasks;
 
 // The words listings are asked for in are the port's; callers need not know the port for them.
 pub use arc_analysis::reliability::AlarmSettings;
-pub use arc_formats::Source;
+pub use arc_formats::{Detected, Source};
 pub use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Cursor, Deleted, FindingQuery, Page, RunQuery, SearchHit,
     SearchQuery, Selection, Storage,

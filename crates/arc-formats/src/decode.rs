@@ -3,7 +3,9 @@
 use arc_model::{Diagnostic, Place, Span};
 
 use crate::{
-    document::{self, Content, Document, MAX_DECOMPRESSED_BYTES},
+    archive,
+    detect::{self, Detected, Group, Sorted},
+    document::{self, MAX_DECOMPRESSED_BYTES},
     output::Output,
     registry,
     wire::{self, Wire},
@@ -27,6 +29,8 @@ pub struct Decoded {
     pub diagnostics: Vec<Diagnostic>,
     /// The format that was recognised; `None` when none was.
     pub format: Option<&'static str>,
+    /// Every format that was recognised, with the evidence; empty for requests, whose format the caller knows.
+    pub detected: Vec<Detected>,
 }
 
 /// Decodes a whole file: detects compression and format, then reads every record.
@@ -71,10 +75,11 @@ pub fn decode_otlp_logs_json(bytes: &[u8]) -> Decoded {
 }
 
 fn finish(out: Output, format: Option<&'static str>) -> Decoded {
-    Decoded { spans: out.spans, diagnostics: out.diagnostics, format }
+    Decoded { spans: out.spans, diagnostics: out.diagnostics, format, detected: Vec::new() }
 }
 
-fn decode_within(bytes: &[u8], source: Source<'_>, limit: u64) -> Decoded {
+/// Decodes a whole file of which at most `limit` bytes are unpacked.
+pub fn decode_within(bytes: &[u8], source: Source<'_>, limit: u64) -> Decoded {
     let mut out = Output::new(source.name);
     let forced = match source.format.map(|id| (id, registry::wire(id))) {
         Some((id, None)) => {
@@ -86,81 +91,54 @@ fn decode_within(bytes: &[u8], source: Source<'_>, limit: u64) -> Decoded {
         None => None,
     };
     let plain = document::decompress(bytes, limit, &mut out);
-    let documents = document::split(&plain, &mut out);
-    let groups = group_by_wire(documents, forced, &mut out);
-    let format = groups.first().map(|(wire, _)| wire.id());
+    let members = if archive::is_archive(&plain) { archive::members(&plain, limit, &mut out) } else { Vec::new() };
+    let mut documents = Vec::new();
+    if archive::is_archive(&plain) {
+        for member in &members {
+            out.within(Some(&member.name));
+            documents.extend(document::split(&member.bytes, &mut out));
+        }
+        out.within(None);
+    } else {
+        documents = document::split(&plain, &mut out);
+    }
+    let is_empty = documents.is_empty() && out.diagnostics.is_empty();
+    let Sorted { groups, detected, unknown } = detect::sort(documents, forced);
+    say_unknown(unknown, is_empty, groups.is_empty(), &mut out);
+    let format = groups.first().map(|group| group.wire.id());
     if groups.len() > 1 {
-        let ids: Vec<_> = groups.iter().map(|(wire, _)| wire.id()).collect();
+        let ids: Vec<_> = groups.iter().map(|group| group.wire.id()).collect();
         out.note(Place::default(), format!("the file mixes formats: {}", ids.join(", ")));
     }
-    for (wire, documents) in groups {
+    for Group { wire, documents, places } in groups {
+        out.places = places;
         wire.decode(documents, &mut out);
     }
-    finish(out, format)
+    out.places = None;
+    Decoded { detected, ..finish(out, format) }
 }
 
-/// The documents of each wire, in the order in which the wires first appear.
-type Groups<'a> = Vec<(&'static dyn Wire, Vec<Document<'a>>)>;
-
-fn group_by_wire<'a>(documents: Vec<Document<'a>>, forced: Option<&'static dyn Wire>, out: &mut Output) -> Groups<'a> {
-    let mut groups: Groups<'a> = Vec::new();
-    let mut unknown = Vec::new();
-    let empty = documents.is_empty() && out.diagnostics.is_empty();
-    for document in documents {
-        let Some(wire) = forced.or_else(|| best_wire(&document.content)) else {
-            let place = Place { line: document.line, ..Place::default() };
-            unknown.push((place, describe(&document.content)));
-            continue;
-        };
-        match groups.iter_mut().find(|(known, _)| known.id() == wire.id()) {
-            Some((_, members)) => members.push(document),
-            None => groups.push((wire, vec![document])),
-        }
-    }
-    if empty {
+/// Rejects what nobody recognised.
+fn say_unknown(unknown: Vec<(Place, String)>, is_empty: bool, is_all: bool, out: &mut Output) {
+    if is_empty {
         out.rejected(Place::default(), format!("there is nothing in it; expected {}", expectations()));
     }
-    if groups.is_empty() {
-        let others = unknown.len().saturating_sub(1);
-        let others = if others > 0 { format!(", as are {others} more values in it") } else { String::new() };
-        if let Some((place, found)) = unknown.into_iter().next() {
-            out.rejected(place, format!("this is {found}, in no known format{others}; expected {}", expectations()));
-        }
-    } else {
+    if !is_all {
         for (place, found) in unknown {
             out.rejected(place, format!("this is {found}, in no known format, unlike other values in the file"));
         }
+        return;
     }
-    groups
-}
-
-fn best_wire(content: &Content<'_>) -> Option<&'static dyn Wire> {
-    let mut best: Option<(u8, &'static dyn Wire)> = None;
-    for &wire in registry::WIRES {
-        if let Some(found) = wire.sniff(content)
-            && best.is_none_or(|(score, _)| found.score > score)
-        {
-            best = Some((found.score, wire));
-        }
+    let others = unknown.len().saturating_sub(1);
+    let others = if others > 0 { format!(", as are {others} more values in it") } else { String::new() };
+    if let Some((place, found)) = unknown.into_iter().next() {
+        out.rejected(place, format!("this is {found}, in no known format{others}; expected {}", expectations()));
     }
-    best.map(|(_, wire)| wire)
 }
 
 fn expectations() -> String {
     let all: Vec<_> = registry::WIRES.iter().map(|wire| wire.id()).collect();
     format!("one of {}; docs/reference/formats.md says what each looks like", all.join(", "))
-}
-
-/// Says what a document looks like, without repeating its content.
-fn describe(content: &Content<'_>) -> String {
-    match content {
-        Content::Bytes([]) => "an empty file".to_owned(),
-        Content::Bytes(bytes) => match std::str::from_utf8(bytes) {
-            Ok(_) => format!("text of {} bytes that is not JSON", bytes.len()),
-            Err(_) => format!("binary data of {} bytes", bytes.len()),
-        },
-        Content::Json(value) => wire::describe_json(value),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Bytes to documents: undoes gzip, and splits JSON, JSON Lines and concatenated JSON into values; recordings of HTTP
+//! Bytes to documents: undoes gzip and zstd, and splits JSON, JSON Lines and concatenated JSON into values; recordings of HTTP
 //! may be YAML.
 //!
 //! Nothing here knows a format; what a value means is for the wires.
@@ -7,7 +7,7 @@ use std::{borrow::Cow, io::Read};
 
 use arc_model::{Json, Place};
 
-use crate::{output::Output, wire::otlp_protobuf, yaml};
+use crate::{output::Output, partial, wire::otlp_protobuf, yaml};
 
 /// A unit of input: a whole file, or a line of it.
 #[derive(Debug)]
@@ -32,18 +32,23 @@ pub const MAX_DECOMPRESSED_BYTES: u64 = 1 << 30;
 
 /// Returns the bytes without compression; of a stream that is cut or too large, what came before.
 pub(crate) fn decompress<'a>(bytes: &'a [u8], limit: u64, out: &mut Output) -> Cow<'a, [u8]> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Cow::Borrowed(bytes);
-    }
+    let most = limit.saturating_add(1);
     let mut plain = Vec::new();
-    let read = flate2::read::MultiGzDecoder::new(bytes).take(limit.saturating_add(1)).read_to_end(&mut plain);
+    let (name, read) = if bytes.starts_with(&[0x1f, 0x8b]) {
+        ("gzip", flate2::read::MultiGzDecoder::new(bytes).take(most).read_to_end(&mut plain))
+    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let read = zstd::Decoder::with_buffer(bytes).and_then(|stream| stream.take(most).read_to_end(&mut plain));
+        ("zstd", read)
+    } else {
+        return Cow::Borrowed(bytes);
+    };
     let length = plain.len();
     if let Err(problem) = read {
         out.rejected(
             Place::default(),
             format!(
-                "the gzip stream breaks off after {length} decompressed bytes ({problem}); what came before is read, \
-                 the rest is lost: compress the file again"
+                "the {name} stream breaks off after {length} decompressed bytes ({problem}); what came before is \
+                 read, the rest is lost: compress the file again"
             ),
         );
     } else if length as u64 > limit {
@@ -106,6 +111,9 @@ fn split_text<'a>(text: &str, out: &mut Output) -> Vec<Document<'a>> {
         Ok(value) => return vec![Document { line: None, content: Content::Json(value) }],
         Err(problem) => problem,
     };
+    if let Some(cut) = partial::of_list(text) {
+        return keep_whole(cut, &problem, out);
+    }
     if is_json_lines(text) {
         return split_lines(text, out);
     }
@@ -124,6 +132,11 @@ fn split_text<'a>(text: &str, out: &mut Output) -> Vec<Document<'a>> {
             None => return documents,
         }
     }
+    if documents.is_empty()
+        && let Some(cut) = partial::of_object(text)
+    {
+        return keep_whole(cut, &problem, out);
+    }
     let place = Place { line: Some(problem.line() as u64), ..Place::default() };
     let kept = documents.len();
     let rest =
@@ -132,6 +145,19 @@ fn split_text<'a>(text: &str, out: &mut Output) -> Vec<Document<'a>> {
     let stop = if problem.is_eof() { "the JSON breaks off" } else { "this is not JSON" };
     out.rejected(place, format!("{stop} ({found}){rest}: repair the file or export it again"));
     documents
+}
+
+/// Takes in what stood whole before a document broke off, and says where that was.
+fn keep_whole<'a>(cut: partial::Cut, problem: &serde_json::Error, out: &mut Output) -> Vec<Document<'a>> {
+    let place = Place { line: Some(problem.line() as u64), ..Place::default() };
+    let stop = if problem.is_eof() { "the JSON breaks off" } else { "from here on this is not JSON" };
+    let partial::Cut { value, whole } = cut;
+    let message = format!(
+        "{stop} ({}); the {whole} whole elements before it are read, the rest is not: repair the file or export it again",
+        reason(problem)
+    );
+    out.rejected(place, message);
+    vec![Document { line: None, content: Content::Json(value) }]
 }
 
 /// Counts lines up to the value at or behind `offset`, going on from where it stopped last.

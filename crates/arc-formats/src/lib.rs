@@ -13,13 +13,16 @@
 //!
 //! What this is not: it does not read files, judge outcomes from prose, or price anything.
 
+mod archive;
 mod assemble;
 mod decode;
+mod detect;
 pub mod dialect;
 mod document;
 pub mod encode;
 mod log_event;
 mod output;
+mod partial;
 pub mod provider;
 mod raw;
 mod read;
@@ -29,7 +32,9 @@ mod yaml;
 
 pub use decode::{
     Decoded, Source, decode, decode_otlp_json, decode_otlp_logs_json, decode_otlp_logs_protobuf, decode_otlp_protobuf,
+    decode_within,
 };
+pub use detect::Detected;
 pub use document::{Content, Document, MAX_DECOMPRESSED_BYTES};
 pub use output::Output;
 pub use raw::{RawSpan, StatusCode};

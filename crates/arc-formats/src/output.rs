@@ -15,15 +15,19 @@ pub struct Output {
     pub diagnostics: Vec<Diagnostic>,
     source: Option<String>,
     said: BTreeSet<String>,
+    /// The file of an archive that is read at present.
+    member: Option<String>,
+    /// Where the items of the list that is read at present stand in the source, if it is a selection of a longer one.
+    pub(crate) places: Option<Vec<usize>>,
     /// Bytes of repeated history that may still be held; see `wire::transcript`.
     pub(crate) history_budget: usize,
     /// What was read so far.
     pub(crate) seen: Rc<Seen>,
 }
 
-/// Bytes of repeated message history one decoding may hold. A transcript of n model calls holds its
-/// first message n times; without a bound a file of a few megabytes could ask for all memory.
-const HISTORY_BUDGET: usize = 512 << 20;
+/// Bytes of references to message history one decoding may hold. A transcript of n model calls refers to
+/// its first message n times; without a bound a file of a few megabytes could ask for all memory.
+const HISTORY_BUDGET: usize = 128 << 20;
 
 impl Output {
     /// Returns an empty output for a source of this name.
@@ -54,7 +58,26 @@ impl Output {
         self.say(DiagnosticSeverity::Rejected, place, message.into());
     }
 
-    fn say(&mut self, severity: DiagnosticSeverity, place: Place, message: String) {
-        self.diagnostics.push(Diagnostic { severity, source: self.source.clone(), place, message });
+    /// Says of which file of an archive the next diagnostics are.
+    pub(crate) fn within(&mut self, member: Option<&str>) {
+        self.member = member.map(str::to_owned);
     }
+
+    fn say(&mut self, severity: DiagnosticSeverity, mut place: Place, message: String) {
+        if let (Some(places), Some(pointer)) = (&self.places, &place.pointer) {
+            place.pointer = Some(of_source(places, pointer).unwrap_or_else(|| pointer.clone()));
+        }
+        let source = match (&self.source, &self.member) {
+            (Some(source), Some(member)) => Some(format!("{source}/{member}")),
+            (source, member) => source.clone().or_else(|| member.clone()),
+        };
+        self.diagnostics.push(Diagnostic { severity, source, place, message });
+    }
+}
+
+/// Returns a pointer into a selection as one into what was selected from: `/1/messages` may be `/7/messages` there.
+fn of_source(places: &[usize], pointer: &str) -> Option<String> {
+    let rest = pointer.strip_prefix('/')?;
+    let (index, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Some(format!("/{}{rest}", places.get(index.parse::<usize>().ok()?)?))
 }

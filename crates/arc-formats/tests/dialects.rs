@@ -259,3 +259,74 @@ fn bare_words_of_pydantic_ai_mean_nothing_on_the_spans_of_others() {
     let scope = json!({"name": "pydantic-ai", "version": "1.26.0"});
     assert_eq!(decode_span(&scope, &json!({"attributes": attributes})).kind, SpanKind::Tool);
 }
+
+#[test]
+fn langfuse_s_counts_of_cached_tokens_are_read_and_are_no_part_of_its_input_where_the_total_says_so() {
+    let usage = |details: &Value| {
+        decode_one(&json!({"langfuse.observation.type": "generation", "langfuse.observation.usage_details": details.to_string()}))
+            .usage
+            .unwrap()
+    };
+    let exclusive = usage(&json!({"input": 10, "output": 5, "input_cache_read": 80, "total": 95}));
+    assert_eq!((exclusive.input, exclusive.cache_read), (Some(90), Some(80)));
+    let inclusive = usage(&json!({"input": 90, "output": 5, "input_cached_tokens": 80, "total": 95}));
+    assert_eq!((inclusive.input, inclusive.cache_read), (Some(90), Some(80)));
+}
+
+#[test]
+fn the_ai_sdk_s_input_is_anthropic_s_where_the_metadata_says_the_same_number() {
+    let metadata = |input: u64| json!({"anthropic": {"usage": {"input_tokens": input, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 5}}});
+    let usage = |raw: u64| {
+        decode_one(&json!({"ai.operationId": "ai.generateText.doGenerate", "ai.usage.inputTokens": 50, "ai.usage.outputTokens": 2,
+            "ai.usage.cachedInputTokens": 30, "ai.response.providerMetadata": metadata(raw).to_string()}))
+        .usage
+        .unwrap()
+    };
+    let exclusive = usage(50);
+    assert_eq!((exclusive.input, exclusive.cache_read, exclusive.cache_write), (Some(85), Some(30), Some(5)));
+    assert_eq!(exclusive.input_rule, arc_model::InputRule::ExclusiveByEmitter);
+    assert_eq!(usage(15).input, Some(50), "the SDK added what was cached itself");
+}
+
+#[test]
+fn the_ai_sdk_s_newer_names_and_mastra_s_counts_are_read() {
+    let span = decode_one(
+        &json!({"gen_ai.operation.name": "chat", "aisdk.model.id": "gpt-5", "aisdk.model.provider": "openai.responses"}),
+    );
+    let model = span.model.unwrap();
+    assert_eq!((model.request.as_deref(), model.provider.as_deref()), (Some("gpt-5"), Some("openai")));
+    let span = decode_one(
+        &json!({"gen_ai.operation.name": "chat", "stream.usage.inputTokens": 9, "stream.usage.outputTokens": 1,
+        "stream.usage.cachedInputTokens": 4}),
+    );
+    let usage = span.usage.unwrap();
+    assert_eq!((usage.input, usage.output, usage.cache_read), (Some(9), Some(1), Some(4)));
+}
+
+#[test]
+fn laminar_s_kinds_sessions_and_bodies_are_read() {
+    let span = decode_one(
+        &json!({"lmnr.span.type": "TOOL", "lmnr.span.input": "{\"city\": \"Oslo\"}", "lmnr.span.output": "\"Rain.\"",
+        "lmnr.association.properties.session_id": "s", "lmnr.association.properties.user_id": "u"}),
+    );
+    assert_eq!(span.kind, SpanKind::Tool);
+    let tool = span.tool.unwrap();
+    assert_eq!(tool.arguments.unwrap(), arc_model::Payload::from_json(json!({"city": "Oslo"})));
+    assert_eq!((span.facts.session.unwrap().as_str(), span.facts.user.unwrap().as_str()), ("s", "u"));
+}
+
+#[test]
+fn images_are_counted_and_a_reason_to_stop_has_three_names() {
+    let span = decode_one(&json!({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 9,
+        "gen_ai.usage.image.input_tokens": 5, "gen_ai.response.stop_reason": "stop"}));
+    assert_eq!(span.usage.unwrap().image_input, Some(5));
+    assert_eq!(span.finish_reason, Some(arc_model::FinishReason::Stop));
+}
+
+#[test]
+fn langsmith_s_threads_are_sessions() {
+    let span = decode_one(
+        &json!({"langsmith.span.kind": "llm", "langsmith.metadata.thread_id": "t", "langsmith.metadata.user_id": "u"}),
+    );
+    assert_eq!((span.facts.session.unwrap().as_str(), span.facts.user.unwrap().as_str()), ("t", "u"));
+}

@@ -290,3 +290,52 @@ fn a_span_that_was_relayed_is_of_the_instrumentation_that_emitted_it() {
     assert_eq!(span.usage.unwrap().input_rule, InputRule::ExclusiveByEmitter);
     assert!(!span.attributes.contains_key("otel.scope.name"));
 }
+
+#[test]
+fn two_instrumentations_of_one_call_count_once_nested_or_beside_each_other() {
+    let call = |id: u64, parent: Option<u64>, response: &str, input: u64, start: u64| {
+        let mut span = record(
+            id,
+            &json!({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.response.id": response,
+                "gen_ai.usage.input_tokens": input}),
+        );
+        span["startTimeUnixNano"] = json!(start.to_string());
+        span["endTimeUnixNano"] = json!((start + 1000).to_string());
+        if let Some(parent) = parent {
+            span["parentSpanId"] = json!(format!("{parent:016x}"));
+        }
+        span
+    };
+    let leaves = |spans: &[Value]| {
+        let trace = Trace::new(TRACE.parse::<TraceId>().unwrap(), decode_spans(spans));
+        trace.leaf_llm_spans().count()
+    };
+    assert_eq!(leaves(&[call(1, None, "r1", 70, 1000), call(2, Some(1), "r1", 70, 1100)]), 1, "nested");
+    assert_eq!(leaves(&[call(1, None, "r1", 70, 1000), call(2, None, "r1", 70, 1100)]), 1, "beside each other");
+    assert_eq!(leaves(&[call(1, None, "r1", 70, 1000), call(2, None, "r1", 70, 3000)]), 2, "one after the other");
+    assert_eq!(leaves(&[call(1, None, "r1", 70, 1000), call(2, None, "r2", 70, 1100)]), 2, "two answers");
+    assert_eq!(leaves(&[call(1, None, "r1", 70, 1000), call(2, None, "r1", 80, 1100)]), 2, "other counts");
+}
+
+#[test]
+fn a_span_whose_parent_never_came_is_a_root() {
+    let mut orphan = record(1, &json!({"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "planner"}));
+    orphan["parentSpanId"] = json!("00000000000000ff");
+    let mut below = record(2, &json!({"gen_ai.operation.name": "chat"}));
+    below["parentSpanId"] = json!("0000000000000001");
+    let trace = Trace::new(TRACE.parse::<TraceId>().unwrap(), decode_spans(&[below, orphan]));
+    let roots: Vec<_> = trace.roots().map(|span| span.span_id.to_string()).collect();
+    assert_eq!(roots, ["0000000000000001"]);
+    assert_eq!(trace.facts().agent.unwrap().as_str(), "planner");
+}
+
+#[test]
+fn an_answer_of_a_cache_keeps_what_says_so() {
+    // What it costs is decided where costs are computed, by this attribute.
+    let span = decode_one(&json!({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 9, "cache_hit": true}));
+    assert_eq!(span.attributes["cache_hit"], true);
+    let text = json!({"messages": [{"type": "human", "content": "Hi"}, {"type": "ai", "content": "Hello",
+        "usage_metadata": {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4, "total_cost": 0}}]});
+    let decoded = arc_formats::decode(text.to_string().as_bytes(), arc_formats::Source::default());
+    assert_eq!(decoded.spans[1].attributes["cache_hit"], true);
+}

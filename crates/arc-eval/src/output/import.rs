@@ -1,6 +1,6 @@
 //! What was taken in, per file, and what was noticed on the way.
 
-use arc_app::Imported;
+use arc_app::{Detected, Imported};
 use arc_model::{Diagnostic, DiagnosticSeverity};
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -27,6 +27,8 @@ pub(crate) struct Intake {
     /// Whether anything could be read from it.
     readable: bool,
     format: Option<&'static str>,
+    /// Every format that was recognised, with how well it fits, and by what.
+    detected: Vec<Evidence>,
     runs: u64,
     spans: u64,
     /// Of the spans, those that were not known before.
@@ -38,6 +40,22 @@ pub(crate) struct Intake {
     opened: bool,
 }
 
+/// What a format was recognised by.
+#[derive(Debug, Serialize)]
+struct Evidence {
+    format: &'static str,
+    score: Option<u8>,
+    because: &'static str,
+    records: u64,
+}
+
+impl From<Detected> for Evidence {
+    fn from(detected: Detected) -> Self {
+        let Detected { format, score, because, records } = detected;
+        Self { format, score, because, records }
+    }
+}
+
 impl Summary {
     pub(crate) fn add(&mut self, file: String, imported: Imported) {
         let rejected = imported.diagnostics.iter().any(|noticed| noticed.severity == DiagnosticSeverity::Rejected);
@@ -46,6 +64,7 @@ impl Summary {
             // A file of a known format may be empty; that is nothing to complain about.
             readable: imported.spans > 0 || (imported.format.is_some() && !rejected),
             format: imported.format,
+            detected: imported.detected.into_iter().map(Evidence::from).collect(),
             runs: imported.traces,
             spans: imported.spans,
             new: imported.appended.new,
@@ -68,6 +87,7 @@ impl Summary {
             file,
             Imported {
                 format: None,
+                detected: Vec::new(),
                 spans: 0,
                 traces: 0,
                 appended: arc_app::Appended::default(),

@@ -5,6 +5,7 @@ use std::io::Write;
 use arc_model::DiagnosticSeverity;
 
 use super::*;
+use crate::{Content, Document};
 
 const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174"}]}]}]}"#;
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello!"}]}"#;
@@ -139,7 +140,7 @@ fn a_history_beyond_the_budget_is_held_once_and_no_message_is_lost() {
         })
         .collect();
     let mut out = Output::new(None);
-    out.history_budget = 12_000;
+    out.history_budget = 10 * size_of::<usize>();
     let content = Content::Json(serde_json::Value::Array(turns));
     wire::chat::Chat.decode(vec![Document { line: None, content }], &mut out);
     let held: Vec<_> = out.spans.iter().skip(1).map(|span| span.messages_in.len()).collect();
@@ -170,4 +171,74 @@ fn only_an_explicit_error_of_a_tool_is_one() {
     for explicit in [r#","is_error":true"#, r#","status":"error""#, r#","error":"ValueError: no""#] {
         assert_eq!(with(explicit, "no"), Some(true), "{explicit}");
     }
+}
+
+#[test]
+fn zstd_is_told_by_its_content_and_a_cut_stream_is_said_to_be() {
+    let packed = zstd::encode_all(format!("{CHAT}\n").repeat(9000).as_bytes(), 1).unwrap();
+    assert_eq!(outcome(&packed), (Some("chat"), 18_000, vec![]));
+    let (_, _, diagnostics) = outcome(&packed[..packed.len() - 3]);
+    assert!(diagnostics[0].starts_with("f: the zstd stream breaks off after "), "{diagnostics:?}");
+}
+
+#[test]
+fn a_list_that_breaks_off_gives_its_whole_records_and_says_where_it_was_cut() {
+    let (format, spans, diagnostics) = outcome(format!("[\n{CHAT},\n{CHAT},\n{{\"messages\": [").as_bytes());
+    assert_eq!((format, spans), (Some("chat"), 4));
+    assert_eq!(
+        diagnostics,
+        [
+            "f:4: the JSON breaks off (EOF while parsing a list in column 14); the 2 whole elements before it are read, the \
+          rest is not: repair the file or export it again"
+        ]
+    );
+    let (format, spans, _) = outcome(&CHAT.as_bytes()[..CHAT.len() - 4]);
+    assert_eq!((format, spans), (Some("chat"), 1), "the user's message is whole, the answer is not");
+}
+
+#[test]
+fn records_of_several_formats_in_one_list_are_each_read_as_what_they_are() {
+    let run = r#"{"input": "q", "output": "a", "steps": [{"tool": "geo"}]}"#;
+    let bytes = format!("[{CHAT}, {run}, {{\"odd\": 1}}, {CHAT}]");
+    let decoded = decode(bytes.as_bytes(), Source { name: Some("f"), format: None });
+    assert_eq!(decoded.spans.len(), 6);
+    let found: Vec<_> = decoded.detected.iter().map(|found| (found.format, found.score, found.records)).collect();
+    assert_eq!(found, [("chat", Some(70), 2), ("steps", Some(65), 1)]);
+    let said: Vec<_> = decoded.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "f: at /2: this is a JSON object with the fields `odd`, in no known format, unlike other values in the file",
+            "f: the file mixes formats: chat, steps"
+        ]
+    );
+}
+
+#[test]
+fn a_place_in_a_list_of_several_formats_is_the_place_in_the_source() {
+    let run = r#"{"input": "q", "output": "a", "steps": [{"tool": "geo"}, {"no": "tool"}]}"#;
+    let (_, _, diagnostics) = outcome(format!("[{CHAT}, {CHAT}, {run}]").as_bytes());
+    assert!(diagnostics.iter().any(|said| said.starts_with("f: at /2/steps/1: expected a step")), "{diagnostics:?}");
+}
+
+#[test]
+fn what_was_recognised_is_told_with_its_evidence() {
+    let decoded = decode(format!("{CHAT}\n{CHAT}").as_bytes(), Source::default());
+    let because = "it has `messages` with roles";
+    assert_eq!(decoded.detected, [Detected { format: "chat", score: Some(70), because, records: 2 }]);
+    let decoded = decode(CHAT.as_bytes(), Source { name: None, format: Some("chat") });
+    assert_eq!(decoded.detected, [Detected { format: "chat", score: None, because: "it was asked for", records: 1 }]);
+}
+
+#[test]
+fn the_files_of_an_archive_are_read_and_named() {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in [("a.json", CHAT), ("b/c.jsonl", "{broken\n"), ("notes.txt", "x")] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    let (format, spans, diagnostics) = outcome(archive.finish().unwrap().get_ref());
+    assert_eq!((format, spans), (Some("chat"), 2));
+    assert!(diagnostics[0].starts_with("f/b/c.jsonl:1: this is not JSON"), "{diagnostics:?}");
+    assert!(outcome(b"PK\x03\x04").2[0].starts_with("f: the zip archive cannot be read"));
 }

@@ -12,7 +12,8 @@ use crate::{
     raw::RawSpan,
     read::{
         attributes::Reader,
-        value::{count, is_blank, number, structured, unquoted},
+        usage::of_langfuse,
+        value::{is_blank, number, structured, unquoted},
     },
 };
 
@@ -91,9 +92,7 @@ fn kind(attributes: Reader<'_>, is_root: bool) -> Option<SpanKind> {
 /// Reads the counts: `input` and `output`, or the `usage` object of a provider's answer.
 fn counts(attributes: Reader<'_>) -> Option<Usage> {
     let details = structured(attributes.get("langfuse.observation.usage_details")?)?;
-    let at = |name: &str| details.get(name).and_then(count);
-    let counts = Usage { input: at("input"), output: at("output"), ..Usage::default() };
-    if counts.is_empty() { provider::usage::of(&details) } else { Some(counts) }
+    of_langfuse(&details).or_else(|| provider::usage::of(&details))
 }
 
 fn cost(attributes: Reader<'_>) -> Option<NanoUsd> {

@@ -3,7 +3,7 @@
 //!
 //! Goes before `otel_genai`: it names the operation of a retriever "embeddings" and of a prompt "chat".
 
-use arc_model::{Json, RunFacts, SessionId, SpanKind};
+use arc_model::{Json, RunFacts, SessionId, SpanKind, UserId};
 
 use super::{Dialect, Found, Reading, bodies};
 use crate::{raw::RawSpan, read::attributes::Reader};
@@ -33,7 +33,13 @@ impl Dialect for Langsmith {
         let mut reading = Reading { kind: kind.map(Found::kept), ..Reading::default() };
         // `langsmith.trace.session_id` is a project; conversations are told by metadata.
         let mut facts = Found::kept(RunFacts::default());
-        facts.value.session = facts.keep(attributes.name(&["langsmith.metadata.session_id"])).map(SessionId::new);
+        let session = attributes.name(&[
+            "langsmith.metadata.session_id",
+            "langsmith.metadata.thread_id",
+            "langsmith.metadata.conversation_id",
+        ]);
+        facts.value.session = facts.keep(session).map(SessionId::new);
+        facts.value.user = facts.keep(attributes.name(&["langsmith.metadata.user_id"])).map(UserId::new);
         reading.facts = Some(facts).filter(|facts| !facts.value.is_empty());
         match kind {
             Some(SpanKind::Llm) => {

@@ -2,7 +2,7 @@
 //!
 //! Every value is JSON written as text, so that a word comes with its quotes.
 
-use arc_model::{Payload, RunFacts, SessionId, SpanKind, Usage};
+use arc_model::{NanoUsd, Payload, RunFacts, SessionId, SpanKind, Usage, UserId};
 
 use super::{Dialect, Found, Reading, bodies};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     read::{
         attributes::Reader,
         provider, tools,
-        value::{count, structured, unquoted},
+        value::{count, number, structured, unquoted},
     },
 };
 
@@ -42,10 +42,12 @@ impl Dialect for Mlflow {
             provider: provider.map(|found| Found::kept(provider::canonical(&found.value))),
             request_model: word(attributes, "mlflow.llm.model"),
             usage: usage(attributes),
+            reported_cost: cost(attributes),
             ..Reading::default()
         };
         let mut facts = Found::kept(RunFacts::default());
         facts.value.session = facts.keep(word(attributes, "mlflow.trace.session")).map(SessionId::new);
+        facts.value.user = facts.keep(word(attributes, "mlflow.trace.user")).map(UserId::new);
         reading.facts = Some(facts).filter(|facts| !facts.value.is_empty());
         let body = |name: &str| {
             attributes.first(&[name], |value| (!value.is_null()).then(|| Payload::from_json(unquoted(value))))
@@ -93,10 +95,22 @@ fn kind(attributes: Reader<'_>, is_root: bool) -> Option<SpanKind> {
     })
 }
 
+/// The parts of the cost stay among the raw attributes.
+fn cost(attributes: Reader<'_>) -> Option<Found<NanoUsd>> {
+    let total = structured(attributes.get("mlflow.llm.cost")?)?.get("total_cost").and_then(number)?;
+    NanoUsd::from_usd(total).map(Found::kept)
+}
+
 /// Counts stay among the raw attributes, so that every rule applied to them can be undone.
 fn usage(attributes: Reader<'_>) -> Option<Usage> {
     let details = structured(attributes.get("mlflow.chat.tokenUsage")?)?;
     let at = |name: &str| details.get(name).and_then(count);
-    let counts = Usage { input: at("input_tokens"), output: at("output_tokens"), ..Usage::default() };
+    let counts = Usage {
+        input: at("input_tokens"),
+        output: at("output_tokens"),
+        cache_read: at("cache_read_input_tokens"),
+        cache_write: at("cache_creation_input_tokens"),
+        ..Usage::default()
+    };
     (!counts.is_empty()).then_some(counts)
 }

@@ -17,6 +17,7 @@ pub mod arc_eval;
 mod bodies;
 mod exchanges;
 pub mod google_adk;
+pub mod laminar;
 pub mod langfuse;
 pub mod langsmith;
 pub mod mcp;

@@ -132,13 +132,16 @@ fn usage(attributes: Reader<'_>) -> Option<Usage> {
         ]),
         audio_input: attributes.count(&["gen_ai.usage.audio.input_tokens"]),
         audio_output: attributes.count(&["gen_ai.usage.audio.output_tokens"]),
+        image_input: attributes.count(&["gen_ai.usage.image.input_tokens"]),
+        image_output: attributes.count(&["gen_ai.usage.image.output_tokens"]),
         ..Usage::default()
     };
     (counts != Usage::default()).then_some(counts)
 }
 
 fn finish_reason(attributes: Reader<'_>) -> Option<Found<FinishReason>> {
-    let name = ["gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"]
+    // The older two are OpenLLMetry's.
+    let name = ["gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "gen_ai.response.stop_reason"]
         .into_iter()
         .find(|name| attributes.get(name).is_some())?;
     let value = attributes.get(name)?;

@@ -5,8 +5,8 @@
 //! counts tell cached tokens apart.
 
 use arc_model::{
-    AgentName, Attributes, FinishReason, Json, Message, Part, Payload, Role, RunFacts, SessionId, SpanKind, Usage,
-    UserId,
+    AgentName, Attributes, FinishReason, InputRule, Json, Message, Part, Payload, Role, RunFacts, SessionId, SpanKind,
+    Usage, UserId,
 };
 use serde_json::Map;
 
@@ -16,7 +16,7 @@ use crate::{
     read::{
         attributes::Reader,
         messages, provider, tools,
-        value::{number, structured, take},
+        value::{count, number, structured, take},
     },
 };
 
@@ -38,7 +38,8 @@ impl Dialect for VercelAi {
     }
 
     fn speaks(&self, span: &RawSpan) -> bool {
-        Reader::new(&span.attributes).get("ai.operationId").is_some()
+        let attributes = Reader::new(&span.attributes);
+        attributes.get("ai.operationId").is_some() || attributes.speaks(&["aisdk.", "stream.usage."])
     }
 
     fn read(&self, span: &RawSpan) -> Reading {
@@ -47,7 +48,7 @@ impl Dialect for VercelAi {
         let mut reading = Reading {
             kind: kind.map(Found::kept),
             provider: provider(attributes),
-            request_model: attributes.name(&["ai.model.id"]),
+            request_model: attributes.name(&["ai.model.id", "aisdk.model.id"]),
             response_model: attributes.name(&["ai.response.model"]),
             response_id: attributes.name(&["ai.response.id"]),
             usage: usage(attributes),
@@ -93,7 +94,7 @@ fn kind(attributes: Reader<'_>) -> Option<SpanKind> {
 
 /// Returns the provider without the API behind it: `openai.responses`, `anthropic.messages`.
 fn provider(attributes: Reader<'_>) -> Option<Found<String>> {
-    let found = attributes.name(&["ai.model.provider"])?;
+    let found = attributes.name(&["ai.model.provider", "aisdk.model.provider"])?;
     let name = match found.value.split('.').collect::<Vec<_>>().as_slice() {
         ["google", "vertex", ..] => "vertex_ai".to_owned(),
         [first, ..] => first.replace('-', "_"),
@@ -105,16 +106,40 @@ fn provider(attributes: Reader<'_>) -> Option<Found<String>> {
 
 /// Counts stay among the raw attributes, so that every rule applied to them can be undone.
 fn usage(attributes: Reader<'_>) -> Option<Usage> {
-    let counts = Usage {
-        input: attributes.count(&["ai.usage.inputTokens", "ai.usage.promptTokens"]),
-        output: attributes.count(&["ai.usage.outputTokens", "ai.usage.completionTokens"]),
-        cache_read: attributes.count(&["ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"]),
+    // `stream.usage` is Mastra's.
+    let mut counts = Usage {
+        input: attributes.count(&["ai.usage.inputTokens", "ai.usage.promptTokens", "stream.usage.inputTokens"]),
+        output: attributes.count(&["ai.usage.outputTokens", "ai.usage.completionTokens", "stream.usage.outputTokens"]),
+        cache_read: attributes.count(&[
+            "ai.usage.inputTokenDetails.cacheReadTokens",
+            "ai.usage.cachedInputTokens",
+            "stream.usage.cachedInputTokens",
+        ]),
         cache_write: attributes.count(&["ai.usage.inputTokenDetails.cacheWriteTokens"]),
         reasoning: attributes.count(&["ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"]),
         ..Usage::default()
     };
+    add_what_anthropic_says(attributes, &mut counts);
     // Without either the counts of another dialect say more.
     (!counts.is_empty()).then_some(counts)
+}
+
+/// Reads what Anthropic counted, which the SDK passes on beside its own counts. Where its own input is Anthropic's, the
+/// input leaves out what was cached, as Anthropic's does.
+fn add_what_anthropic_says(attributes: Reader<'_>, counts: &mut Usage) {
+    let metadata = attributes.get("ai.response.providerMetadata").and_then(structured);
+    let Some(anthropic) = metadata.as_ref().and_then(|metadata| metadata.get("anthropic")) else { return };
+    let at = |pointers: [&str; 2]| pointers.iter().find_map(|pointer| anthropic.pointer(pointer).and_then(count));
+    let read = at(["/usage/cache_read_input_tokens", "/cacheReadInputTokens"]);
+    let written = at(["/usage/cache_creation_input_tokens", "/cacheCreationInputTokens"]);
+    counts.cache_read = counts.cache_read.or(read);
+    counts.cache_write = counts.cache_write.or(written);
+    let cached = counts.cache_read.unwrap_or(0).saturating_add(counts.cache_write.unwrap_or(0));
+    let raw = anthropic.pointer("/usage/input_tokens").and_then(count);
+    if let Some(input) = counts.input.filter(|input| cached > 0 && Some(*input) == raw) {
+        counts.input = Some(input.saturating_add(cached));
+        counts.input_rule = InputRule::ExclusiveByEmitter;
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked in the condition")]

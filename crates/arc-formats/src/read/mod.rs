@@ -1,6 +1,7 @@
 //! Reading the pieces that several wires and dialects share: numbers, messages, tools, token counts.
 
 pub(crate) mod attributes;
+pub(crate) mod bodies;
 pub(crate) mod messages;
 pub(crate) mod parts;
 pub(crate) mod provider;

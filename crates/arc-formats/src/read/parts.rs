@@ -37,9 +37,8 @@ pub(crate) fn read_part(value: Json, beside: &mut Beside) -> Part {
         "text" | "input_text" | "output_text" => {
             take_text_or_empty(&mut fields, &["text", "content"]).map(|text| Part::Text { text })
         }
-        "reasoning" | "thinking" => {
-            take_text_or_empty(&mut fields, &["content", "thinking", "text"]).map(|text| Part::Reasoning { text })
-        }
+        "reasoning" | "thinking" => take_text_or_empty(&mut fields, &["content", "thinking", "text", "reasoning"])
+            .map(|text| Part::Reasoning { text }),
         "tool_call" | "tool_use" | "function" | "function_call" => read_tool_call(&mut fields),
         "tool_call_response" | "tool_result" | "function_call_output" => {
             let result = take(&mut fields, &["response", "result", "content", "output"]).map(result_payload);

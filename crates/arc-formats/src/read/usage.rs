@@ -3,7 +3,9 @@
 //! The canonical count is inclusive. OpenTelemetry and `OpenInference` demand that of emitters, but
 //! some report what Anthropic's API reports: input without what was read from or written to the cache.
 
-use arc_model::{InputRule, Scope, Usage};
+use arc_model::{InputRule, Json, Scope, Usage};
+
+use super::value::count;
 
 /// An emitter that is known to report input without cached tokens.
 struct EmitterRule {
@@ -40,6 +42,27 @@ pub(crate) fn settle(mut counts: Usage, scope: Option<&Scope>, model: Option<&st
         }
     }
     counts
+}
+
+/// Reads Langfuse's counts by kind of token. Where the parts add up to the total, the input leaves cached tokens out.
+pub(crate) fn of_langfuse(details: &Json) -> Option<Usage> {
+    let at = |names: &[&str]| names.iter().find_map(|name| count(details.get(name)?));
+    let read = at(&["input_cache_read", "cache_read_input_tokens", "input_cached_tokens"]);
+    let write = at(&["input_cache_creation", "cache_creation_input_tokens"]);
+    let (input, output) = (at(&["input"]), at(&["output"]));
+    let cached = read.unwrap_or(0).saturating_add(write.unwrap_or(0));
+    let parts = input.unwrap_or(0).saturating_add(output.unwrap_or(0)).saturating_add(cached);
+    let is_exclusive = cached > 0 && (at(&["total"]) == Some(parts) || input.is_some_and(|input| input < cached));
+    let usage = Usage {
+        input: if is_exclusive { input.map(|input| input.saturating_add(cached)) } else { input },
+        output,
+        cache_read: read,
+        cache_write: write,
+        reasoning: at(&["output_reasoning", "output_reasoning_tokens"]),
+        input_rule: if is_exclusive { InputRule::ExclusiveByArithmetic } else { InputRule::Inclusive },
+        ..Usage::default()
+    };
+    Some(usage).filter(|usage| !usage.is_empty())
 }
 
 fn is_exclusive(scope: &Scope, model: Option<&str>, rules: &[EmitterRule]) -> bool {

@@ -5,8 +5,8 @@
 //! reported ones. Inputs and outputs are messages where they have the shape of some; else payloads.
 
 use arc_model::{
-    AgentName, InputRule, Json, Message, ModelRef, NanoUsd, Payload, SessionId, Span, SpanId, SpanKind, Status,
-    Timestamp, ToolCall, ToolDefinition, TraceId, Usage, UserId, shared,
+    AgentName, Json, Message, ModelRef, NanoUsd, Payload, SessionId, Span, SpanId, SpanKind, Status, Timestamp,
+    ToolCall, ToolDefinition, TraceId, UserId, shared,
 };
 use serde_json::{Map, json};
 
@@ -17,7 +17,8 @@ use crate::{
     provider::content_message,
     read::{
         messages, tools,
-        value::{count, is_blank, number, structured, take_name, take_text},
+        usage::of_langfuse,
+        value::{is_blank, number, structured, take_name, take_text},
     },
 };
 
@@ -139,7 +140,7 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
         span.facts.agent = text(said("gen_ai.agent.name")).map(AgentName::new);
     }
     if span.kind == SpanKind::Llm || span.kind == SpanKind::Embedding {
-        span.usage = fields.get("usageDetails").and_then(usage);
+        span.usage = fields.get("usageDetails").and_then(of_langfuse);
         let cost = fields.get("totalCost").and_then(number).filter(|cost| *cost > 0.0);
         span.reported_cost = cost.and_then(NanoUsd::from_usd);
     }
@@ -215,27 +216,6 @@ fn kind_of(kind: &str, said: &dyn Fn(&str) -> Option<Json>) -> SpanKind {
     // A plain span may have been an agent or a tool where it was recorded.
     let recorded = ["openinference.span.kind", "gen_ai.operation.name"].iter().find_map(|name| said(name));
     of_name(kind).or_else(|| of_name(recorded?.as_str()?)).unwrap_or(SpanKind::Other)
-}
-
-/// Counts by kind of token. Where the parts add up to the total, the input leaves cached tokens out.
-fn usage(details: &Json) -> Option<Usage> {
-    let at = |names: &[&str]| names.iter().find_map(|name| count(details.get(name)?));
-    let read = at(&["input_cache_read", "cache_read_input_tokens", "input_cached_tokens"]);
-    let write = at(&["input_cache_creation", "cache_creation_input_tokens"]);
-    let (input, output) = (at(&["input"]), at(&["output"]));
-    let cached = read.unwrap_or(0).saturating_add(write.unwrap_or(0));
-    let parts = input.unwrap_or(0).saturating_add(output.unwrap_or(0)).saturating_add(cached);
-    let is_exclusive = cached > 0 && (at(&["total"]) == Some(parts) || input.is_some_and(|input| input < cached));
-    let usage = Usage {
-        input: if is_exclusive { input.map(|input| input.saturating_add(cached)) } else { input },
-        output,
-        cache_read: read,
-        cache_write: write,
-        reasoning: at(&["output_reasoning", "output_reasoning_tokens"]),
-        input_rule: if is_exclusive { InputRule::ExclusiveByArithmetic } else { InputRule::Inclusive },
-        ..Usage::default()
-    };
-    Some(usage).filter(|usage| !usage.is_empty())
 }
 
 /// Reads messages in any of the shapes instrumentations write; what has none of them is returned.

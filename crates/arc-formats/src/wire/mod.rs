@@ -11,22 +11,34 @@ use crate::{
 };
 
 pub mod agentdojo;
+pub mod agno;
 mod answers;
 mod any_value;
 pub mod atif;
+pub mod autogen;
 pub mod chat;
 pub mod claude_code;
+pub mod codex;
 mod conversation;
+pub mod crewai;
+pub mod google_adk_events;
 pub mod group_chat;
 pub mod http_recording;
 mod identity;
+pub mod inspect_ai;
 mod iso_duration;
+pub mod langchain_messages;
 pub mod langfuse_export;
+pub mod langsmith_export;
+pub mod mcp_transcript;
+pub mod mlflow_export;
 pub mod openinference_export;
 pub mod otlp_json;
 pub(crate) mod otlp_logs;
 pub mod otlp_protobuf;
 pub mod provider_response;
+pub mod pydantic_ai_messages;
+pub mod smolagents;
 pub mod steps;
 pub mod swe_agent;
 pub mod tau2;
@@ -87,6 +99,24 @@ pub(crate) fn json_documents(documents: Vec<Document<'_>>, out: &mut Output) -> 
         }
     }
     values
+}
+
+/// Reads each record: a document, or each item of a document that is a list. `read` gets it with its line and pointer.
+pub(crate) fn each_record(
+    documents: Vec<Document<'_>>,
+    out: &mut Output,
+    mut read: impl FnMut(Json, Option<u64>, String, &mut Output),
+) {
+    for (line, value) in json_documents(documents, out) {
+        match value {
+            Json::Array(records) => {
+                for (index, record) in records.into_iter().enumerate() {
+                    read(record, line, format!("/{index}"), out);
+                }
+            }
+            record => read(record, line, String::new(), out),
+        }
+    }
 }
 
 /// Says what a JSON value looks like, without repeating its content.

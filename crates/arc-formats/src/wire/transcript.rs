@@ -75,7 +75,7 @@ struct Run {
     /// Calls the model asked for whose results have not been found.
     pending: Vec<Pending>,
     history: Vec<Arc<Message>>,
-    /// About how many bytes the history takes.
+    /// How many bytes it takes to hold the history once more.
     bytes: usize,
     /// Messages the last model call has seen or written.
     sent: usize,
@@ -166,7 +166,8 @@ impl Run {
     }
 
     fn remember(&mut self, message: Arc<Message>) {
-        self.bytes = self.bytes.saturating_add(size(&message));
+        // A call holds references; the messages themselves are shared.
+        self.bytes = self.bytes.saturating_add(size_of::<Arc<Message>>());
         self.history.push(message);
     }
 }
@@ -202,31 +203,4 @@ fn summarise(root: &mut Span, history: &[Arc<Message>]) {
         history.iter().rev().filter(|message| message.role == Role::Assistant).map(|message| message.joined_text());
     root.input = root.input.take().or_else(|| first.filter(|text| !text.is_empty()).map(Payload::Text));
     root.output = root.output.take().or_else(|| last.next().filter(|text| !text.is_empty()).map(Payload::Text));
-}
-
-/// Returns about how many bytes a message takes.
-fn size(message: &Message) -> usize {
-    let of_payload = |payload: &Payload| match payload {
-        Payload::Text(text) => text.len(),
-        Payload::Json(value) => of_json(value),
-    };
-    let of_part = |part: &Part| match part {
-        Part::Text { text } | Part::Reasoning { text } => text.len(),
-        Part::ToolCall { name, arguments, .. } => name.len() + of_payload(arguments),
-        Part::ToolResult { result, .. } => of_payload(result),
-        Part::Media { reference, .. } => reference.len(),
-        Part::Other { value } => of_json(value),
-    };
-    size_of::<Message>() + message.parts.iter().map(|part| size_of::<Part>() + of_part(part)).sum::<usize>()
-}
-
-fn of_json(value: &arc_model::Json) -> usize {
-    use arc_model::Json;
-    size_of::<Json>()
-        + match value {
-            Json::Null | Json::Bool(_) | Json::Number(_) => 0,
-            Json::String(text) => text.len(),
-            Json::Array(items) => items.iter().map(of_json).sum(),
-            Json::Object(fields) => fields.iter().map(|(name, value)| name.len() + of_json(value)).sum(),
-        }
 }

@@ -37,6 +37,12 @@ pub(super) fn id_bytes(written: &Json, length: usize) -> Result<Vec<u8>, String>
     }
 }
 
+/// Returns the bytes of a UUID, with or without hyphens.
+pub(super) fn uuid_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    if digits.len() == 32 { hex_bytes(&digits) } else { None }
+}
+
 fn hex_bytes(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
     let bytes = digits?;
