@@ -16,7 +16,8 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{
-        agents, alerts, capture, costs, events, findings, health, openapi as document, runs, runtime_analysis, search,
+        agents, alerts, capture, costs, events, findings, health, import, openapi as document, runs, runtime_analysis,
+        search,
     },
     gateway::{self, Gateway},
     guard,
@@ -80,6 +81,7 @@ impl FromRef<Shared> for Gateway {
         costs::show,
         costs::savings,
         health::show,
+        import::take_in,
         document::show,
         otlp::http::export,
         otlp::http::export_logs
@@ -158,6 +160,7 @@ fn all_routes(shared: Shared) -> Router {
         .route("/api/v1/costs", get(costs::show))
         .route("/api/v1/agents/{name}/savings", get(costs::savings))
         .route("/api/v1/health", get(health::show))
+        .route("/api/v1/import", post(import::take_in))
         .route("/api/v1/openapi.json", get(document::show))
         .merge(otlp_http())
         .fallback(page::page)

@@ -7,6 +7,7 @@ pub(crate) mod costs;
 pub(crate) mod events;
 pub(crate) mod findings;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod openapi;
 pub(crate) mod runs;
 pub(crate) mod runtime_analysis;

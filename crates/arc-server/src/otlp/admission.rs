@@ -33,7 +33,7 @@ impl Admission {
 
 /// A request that counts until this is dropped.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(crate) struct Admitted {
     admission: Admission,
     bytes: usize,
 }

@@ -61,7 +61,11 @@ struct Written {
 }
 
 /// Reads a body of at most the configured size.
-async fn read_body(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<(Bytes, admission::Admitted), Problem> {
+pub(crate) async fn read_body(
+    intake: &Intake,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, admission::Admitted), Problem> {
     let limit = intake.config.body_limit;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > limit) {

@@ -15,6 +15,7 @@ mod findings;
 mod gateway;
 mod grpc;
 mod guard;
+mod import;
 mod openapi;
 mod otlp;
 mod page;
