@@ -92,12 +92,20 @@ lint:
 	cargo clippy --workspace --all-targets -- --deny warnings
 
 FUZZ_SECONDS ?= 60
+FUZZ_LIMITS := -max_len=8192 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512
+# Every format is a target of its own: the same program, told which.
+FUZZ_FORMATS = $(notdir $(wildcard fuzz/corpus/format/*))
 
 .PHONY: fuzz
 fuzz: ## feed damaged input to what reads untrusted bytes, FUZZ_SECONDS each; needs a nightly compiler and cargo-fuzz
-	@cd fuzz && for target in $$(cargo +nightly fuzz list); do \
-		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
-		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192; \
+	@cd fuzz && for target in $$(cargo +nightly fuzz list | grep -vx format); do \
+		mkdir -p "grown/$$target" "corpus/$$target"; echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		cargo +nightly fuzz run "$$target" "grown/$$target" "corpus/$$target" -- -max_total_time=$(FUZZ_SECONDS) $(FUZZ_LIMITS); \
+	done
+	@cd fuzz && for format in $(FUZZ_FORMATS); do \
+		mkdir -p "grown/format/$$format"; echo "fuzzing the format $$format for $(FUZZ_SECONDS) s"; \
+		ARC_EVAL_FUZZ_FORMAT="$$format" cargo +nightly fuzz run format "grown/format/$$format" "corpus/format/$$format" -- \
+			-max_total_time=$(FUZZ_SECONDS) $(FUZZ_LIMITS); \
 	done
 
 tidy:
