@@ -112,8 +112,8 @@ fn detectors(text: &mut String) -> std::fmt::Result {
 }
 
 fn formats(text: &mut String) -> std::fmt::Result {
-    let intro = "What `arc-eval import` reads: files, directories and standard input, each as JSON or JSON lines, plain or in gzip, zstd or zip. \
-                 The format is recognised by itself; `--format ID` names it.";
+    let intro = "What `arc-eval import` reads: files, directories and standard input, each as JSON or JSON lines, plain or in gzip, \
+                 zstd or zip. The format is recognised by itself; `--format ID` names it.";
     heading(text, "Formats", intro)?;
     writeln!(text, "\n| Id | Format | What is expected |\n|---|---|---|")?;
     for wire in WIRES {

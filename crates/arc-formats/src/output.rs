@@ -29,6 +29,9 @@ pub struct Output {
 /// its first message n times; without a bound a file of a few megabytes could ask for all memory.
 const HISTORY_BUDGET: usize = 128 << 20;
 
+/// Characters of the name of a file in an archive that diagnostics repeat.
+const MEMBER_CHARS: usize = 256;
+
 impl Output {
     /// Returns an empty output for a source of this name.
     pub fn new(source: Option<&str>) -> Self {
@@ -60,7 +63,8 @@ impl Output {
 
     /// Says of which file of an archive the next diagnostics are.
     pub(crate) fn within(&mut self, member: Option<&str>) {
-        self.member = member.map(str::to_owned);
+        // Every diagnostic holds it.
+        self.member = member.map(|name| name.chars().take(MEMBER_CHARS).collect());
     }
 
     fn say(&mut self, severity: DiagnosticSeverity, mut place: Place, message: String) {

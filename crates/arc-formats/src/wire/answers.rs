@@ -93,6 +93,14 @@ impl Answers {
     }
 }
 
+/// Characters of a name that many spans get.
+const NAME_CHARS: usize = 256;
+
+/// Cuts a name that many spans get: a long one would take memory for each.
+pub(super) fn shortened(name: String) -> String {
+    if name.len() <= NAME_CHARS { name } else { name.chars().take(NAME_CHARS).collect() }
+}
+
 /// Reads a time: RFC 3339, or seconds since 1970.
 pub(super) fn time(written: &Json) -> Option<Timestamp> {
     match written {

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 
 use super::{
     Match, Wire,
-    answers::{About, Answers, time},
+    answers::{About, Answers, shortened, time},
     describe_json, each_record,
     identity::Identities,
     place, some_item, transcript,
@@ -161,7 +161,9 @@ impl Session {
         match kind.as_str() {
             "session_meta" => self.describe(payload),
             "turn_context" => {
-                self.model = text(&Json::Object(payload), "model").map(str::to_owned).or_else(|| self.model.take());
+                self.model = text(&Json::Object(payload), "model")
+                    .map(|model| shortened(model.to_owned()))
+                    .or_else(|| self.model.take());
             }
             "compacted" => {
                 out.note_once(

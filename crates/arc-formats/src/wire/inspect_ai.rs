@@ -14,7 +14,7 @@ use serde_json::{Map, json};
 
 use super::{
     Match, Wire,
-    answers::{About, Answers},
+    answers::{About, Answers, shortened},
     describe_json, each_record,
     identity::Identities,
     place, some_item, transcript,
@@ -88,6 +88,9 @@ fn is_sample(value: &Json) -> bool {
     has("epoch") && has("id") && value.get("messages").is_some_and(Json::is_array) && (has("target") || has("scores"))
 }
 
+/// Bytes of a value that every run of a log gets from its header.
+const MOST_BYTES: usize = 256;
+
 /// What a log says of all its samples.
 #[derive(Default)]
 struct Header {
@@ -101,13 +104,19 @@ impl Header {
     fn take(log: &mut Map<String, Json>) -> Self {
         let Some(Json::Object(mut eval)) = log.remove("eval") else { return Self::default() };
         let agent = take_text(&mut eval, &["solver"]);
-        let kept = ["run_id", "task_version", "created", "task_args", "packages", "dataset"];
+        // Every run of the log has these, so they may not be long.
+        let is_short = |value: &Json| match value {
+            Json::String(text) => !text.is_empty() && text.len() <= MOST_BYTES,
+            Json::Number(_) | Json::Bool(_) => true,
+            _ => false,
+        };
+        let kept = ["run_id", "task_version", "created"];
         let attributes = kept.iter().filter_map(|name| Some((format!("eval.{name}"), eval.remove(*name)?)));
         Self {
-            attributes: attributes.filter(|(_, value)| !is_blank(value)).collect(),
-            task: take_text(&mut eval, &["task"]),
-            model: take_text(&mut eval, &["model"]),
-            agent,
+            attributes: attributes.filter(|(_, value)| is_short(value)).collect(),
+            task: take_text(&mut eval, &["task"]).map(shortened),
+            model: take_text(&mut eval, &["model"]).map(shortened),
+            agent: agent.map(shortened),
         }
     }
 }

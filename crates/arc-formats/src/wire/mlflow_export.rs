@@ -69,14 +69,15 @@ fn read_trace(trace: Json, line: Option<u64>, pointer: String, out: &mut Output)
     };
     let named =
         ["trace_id", "request_id"].iter().find_map(|name| info.get(*name)?.as_str()).unwrap_or_default().to_owned();
-    let about = about(info);
+    // The first span without a parent is the run's.
+    let mut about = Some(about(info));
     for (index, span) in spans.into_iter().enumerate() {
         let here = place(line, format!("{pointer}/data/spans/{index}"));
         let Json::Object(fields) = span else {
             out.rejected(here, format!("expected a span, found {}", describe_json(&span)));
             continue;
         };
-        if let Some(raw) = read_span(fields, &named, &about, here, out) {
+        if let Some(raw) = read_span(fields, &named, &mut about, here, out) {
             assemble::push(raw, out);
         }
     }
@@ -103,7 +104,7 @@ fn about(mut info: Map<String, Json>) -> Attributes {
 fn read_span(
     mut fields: Map<String, Json>,
     trace: &str,
-    about: &Attributes,
+    about: &mut Option<Attributes>,
     here: Place,
     out: &mut Output,
 ) -> Option<RawSpan> {
@@ -143,8 +144,8 @@ fn read_span(
         attributes.remove(repeated);
     }
     if parent_id.is_none() {
-        for (name, value) in about {
-            attributes.entry(name.clone()).or_insert_with(|| value.clone());
+        for (name, value) in about.take().unwrap_or_default() {
+            attributes.entry(name).or_insert(value);
         }
     }
     let events = match fields.remove("events") {
