@@ -182,6 +182,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in a file of runs in any known format, also packed with gzip or zstd, or a zip archive of them.
+         * @description 200 means that what was read is durable; the runs are analysed shortly after. Importing a file again changes nothing.
+         */
+        post: operations["import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -816,6 +836,23 @@ export interface components {
             /** @description Why it did not arrive; `None` when it was accepted. */
             error?: string | null;
         };
+        /** @description A format that was recognised. */
+        DetectedFormat: {
+            /** @description Its id. */
+            format: string;
+            /**
+             * Format: int32
+             * @description How well it fits, out of 100; `null` when the format was asked for.
+             */
+            score: number | null;
+            /** @description What it was recognised by. */
+            because: string;
+            /**
+             * Format: int64
+             * @description How many records were recognised by it.
+             */
+            records: number;
+        };
         /** @description What something was recognised as, and by what. */
         Detection: {
             /** @description The stable id of what was recognised; `None` is "unknown". */
@@ -829,6 +866,17 @@ export interface components {
             confidence?: number | null;
             /** @description What it was recognised by. */
             evidence: components["schemas"]["Evidence"][];
+        };
+        /** @description Something noticed while decoding. */
+        Diagnostic: {
+            /** @description What became of the thing concerned. */
+            severity: components["schemas"]["Severity"];
+            /** @description The file or request, where it has a name. */
+            source?: string | null;
+            /** @description Where in it. */
+            place: components["schemas"]["Place"];
+            /** @description What was found, what was expected, and what to do. */
+            message: string;
         };
         /**
          * @description Which way a rate moves.
@@ -856,6 +904,11 @@ export interface components {
             /** @description An attribute, by its name. */
             attribute: string;
         };
+        /**
+         * Format: binary
+         * @description A file in any of the formats.
+         */
+        FileBytes: string;
         /**
          * @description A failure found in a run.
          *
@@ -922,6 +975,45 @@ export interface components {
             text: string;
             /** @description Whether it is a word that was searched for. */
             is_match: boolean;
+        };
+        /** @description What became of a file. */
+        ImportResult: {
+            /** @description The format that was recognised, of several the first. */
+            format: string | null;
+            /** @description Every format that was recognised, and by what. */
+            detected: components["schemas"]["DetectedFormat"][];
+            /**
+             * Format: int64
+             * @description Runs in it.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Spans read.
+             */
+            spans: number;
+            /**
+             * Format: int64
+             * @description Of these, those that were not known before.
+             */
+            new: number;
+            /**
+             * Format: int64
+             * @description Those that replaced what was known.
+             */
+            updated: number;
+            /**
+             * Format: int64
+             * @description Those that said nothing new.
+             */
+            unchanged: number;
+            /** @description What was noticed; everything that was not taken in has one of severity `rejected`. */
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /**
+             * Format: int64
+             * @description How many more remarks there are than the answer holds.
+             */
+            diagnostics_left_off: number;
         };
         /**
          * @description How a reported input count relates to the cached tokens reported beside it.
@@ -1176,6 +1268,25 @@ export interface components {
         } | {
             /** @description A structured value. */
             json: components["schemas"]["Value"];
+        };
+        /** @description Where in its input something was noticed. */
+        Place: {
+            /**
+             * Format: int64
+             * @description Line, counted from 1.
+             * @default null
+             */
+            line: number | null;
+            /**
+             * @description JSON pointer (RFC 6901) within the line or file.
+             * @default null
+             */
+            pointer: string | null;
+            /**
+             * @description The span, as its id was written.
+             * @default null
+             */
+            span: string | null;
         };
         /** @description Why a request was not answered. */
         Problem: {
@@ -2723,6 +2834,89 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_file: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description The name of the file; runs that name no agent get it as theirs. */
+                name?: string;
+                /** @description The id of its format, of those in docs/reference/formats.md. Default: it is recognised. */
+                format?: string;
+                /** @description The agent of every run in it. Default: the one that each run names. */
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": components["schemas"]["FileBytes"];
+            };
+        };
+        responses: {
+            /** @description What was taken in, and what was not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is too large, as sent or unpacked */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too much is under way; try again after `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Something went wrong inside; the log says what. */
             500: {

@@ -242,3 +242,21 @@ fn the_files_of_an_archive_are_read_and_named() {
     assert!(diagnostics[0].starts_with("f/b/c.jsonl:1: this is not JSON"), "{diagnostics:?}");
     assert!(outcome(b"PK\x03\x04").2[0].starts_with("f: the zip archive cannot be read"));
 }
+
+#[test]
+fn a_chat_of_5000_messages_is_held_once_and_every_call_has_all_of_its_history() {
+    let turn = |index: usize| {
+        let role = if index.is_multiple_of(2) { "user" } else { "assistant" };
+        serde_json::json!({"role": role, "content": format!("{index} {}", "word ".repeat(80))})
+    };
+    let chat = serde_json::Value::Array((0..5_000).map(turn).collect()).to_string();
+    let decoded = decode(chat.as_bytes(), Source::default());
+    assert_eq!((decoded.spans.len(), decoded.diagnostics.len()), (2_501, 0));
+    let calls = || decoded.spans.iter().skip(1);
+    assert!(calls().enumerate().all(|(index, call)| call.messages_in.len() == 2 * index + 1));
+    let held: std::collections::BTreeSet<_> = calls()
+        .flat_map(|call| call.messages_in.iter().chain(&call.messages_out))
+        .map(std::sync::Arc::as_ptr)
+        .collect();
+    assert_eq!(held.len(), 5_000);
+}
