@@ -52,7 +52,7 @@ pub(crate) fn members(bytes: &[u8], limit: u64, out: &mut Output) -> Vec<Member>
         });
         match read {
             Err(problem) => {
-                out.rejected(Place::default(), format!("`{name}` in the archive cannot be read: {problem}"))
+                out.rejected(Place::default(), format!("`{name}` in the archive cannot be read: {problem}"));
             }
             Ok(length) if length as u64 > left => {
                 let message =

@@ -82,13 +82,13 @@ impl<'a> Sorted<'a> {
 
     fn see(&mut self, wire: &dyn Wire, found: Match, is_forced: bool, records: u64) {
         let (format, because) = (wire.id(), found.because);
-        match self.detected.iter_mut().find(|seen| seen.format == format && seen.because == because) {
-            Some(seen) => seen.records += records,
-            None => {
-                let score = (!is_forced).then_some(found.score);
-                self.detected.push(Detected { format, score, because, records });
-            }
+        let known = self.detected.iter_mut().find(|seen| seen.format == format && seen.because == because);
+        if let Some(known) = known {
+            known.records += records;
+            return;
         }
+        let score = (!is_forced).then_some(found.score);
+        self.detected.push(Detected { format, score, because, records });
     }
 
     /// Sorts the records of a list: those of one wire become a list of their own.

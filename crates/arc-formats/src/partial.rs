@@ -33,7 +33,8 @@ pub(crate) fn of_list(text: &str) -> Option<Cut> {
     let mut source = serde_json::Deserializer::from_str(text);
     let _ = source.deserialize_seq(Elements(&mut items));
     let whole = items.len();
-    items.iter().any(|item| item.is_object() || item.is_array()).then(|| Cut { value: Json::Array(items), whole })
+    let is_of_records = items.iter().any(|item| item.is_object() || item.is_array());
+    is_of_records.then_some(Cut { value: Json::Array(items), whole })
 }
 
 /// Reads the whole parts of a document that is a damaged object; `None` when it is none, or no list in it breaks off

@@ -116,7 +116,7 @@ fn read_value(value: Json, line: Option<u64>, pointer: &str, identities: &mut Id
             let Some(Json::Array(messages)) = record.remove(name) else { return };
             let pointer = format!("{pointer}/{name}");
             if let Some(reason) = record.get("stop_reason").and_then(Json::as_str) {
-                root.facts.termination = termination(reason);
+                root.facts.termination = Some(termination(reason));
             }
             if is_chat {
                 "ag2".clone_into(root.facts.framework.get_or_insert_default());
@@ -130,16 +130,16 @@ fn read_value(value: Json, line: Option<u64>, pointer: &str, identities: &mut Id
     }
 }
 
-fn termination(reason: &str) -> Option<Termination> {
+fn termination(reason: &str) -> Termination {
     let reason = reason.to_ascii_lowercase();
     if reason.contains("maximum number") || reason.contains("max turns") || reason.contains("max messages") {
-        Some(Termination::StepLimit)
+        Termination::StepLimit
     } else if reason.contains("timeout") || reason.contains("timed out") {
-        Some(Termination::Timeout)
+        Termination::Timeout
     } else if reason.contains("cancel") {
-        Some(Termination::Cancelled)
+        Termination::Cancelled
     } else {
-        Some(Termination::Completed)
+        Termination::Completed
     }
 }
 

@@ -229,7 +229,7 @@ impl Session {
         self.answers.add(message, None, here);
     }
 
-    fn answer_call(&mut self, id: Json, content: Json, is_error: Option<bool>, here: arc_model::Place) {
+    fn answer_call(&mut self, id: &Json, content: &Json, is_error: Option<bool>, here: arc_model::Place) {
         self.is_open = false;
         let message = json!({"role": "tool", "tool_call_id": id, "content": content, "is_error": is_error});
         if let Json::Object(message) = message {
@@ -284,7 +284,7 @@ impl Session {
                     }
                     plain => (plain, None),
                 };
-                self.answer_call(id, content, is_error, here);
+                self.answer_call(&id, &content, is_error, here);
             }
             other => out.note_once(here, format!("items of the type `{other}` are not steps and are not read")),
         }
@@ -387,7 +387,7 @@ impl Session {
         };
         let call = json!({"id": id, "name": name, "arguments": arguments});
         self.answer(&json!({"tool_calls": [call]}), &Json::Null, here.clone());
-        self.answer_call(id, result.unwrap_or_default(), failed, here);
+        self.answer_call(&id, &result.unwrap_or_default(), failed, here);
     }
 
     fn add_turn(&mut self, usage: &Json) {

@@ -85,7 +85,7 @@ fn read(mut record: Map<String, Json>, mut root: Span, line: Option<u64>, pointe
             Json::Object(task) => spans.push(read_task(task, &root, index, &here, out)),
             // Older exports keep only what a task said.
             Json::String(said) => {
-                spans.push(read_task(Map::from_iter([("raw".to_owned(), said.into())]), &root, index, &here, out))
+                spans.push(read_task(Map::from_iter([("raw".to_owned(), said.into())]), &root, index, &here, out));
             }
             other => out.rejected(here, format!("expected a task, found {}", describe_json(&other))),
         }

@@ -96,7 +96,7 @@ fn read_value(value: Json, line: Option<u64>, pointer: &str, identities: &mut Id
         let root = transcript::root(identities.of(LangchainMessages.id(), &value));
         match value {
             Json::Object(record) if record.get("messages").is_some_and(is_list) => {
-                read_record(record, root, line, pointer, out)
+                read_record(record, root, line, pointer, out);
             }
             Json::Object(update) => read_updates(vec![Json::Object(update)], root, line, pointer, out),
             Json::Array(items) if items.iter().any(is_update) => read_updates(items, root, line, pointer, out),

@@ -270,9 +270,9 @@ fn read_call(
         let Some(found) = found else {
             let payload = Some(Payload::from_json(body));
             if is_input {
-                span.input = payload
+                span.input = payload;
             } else {
-                span.output = payload
+                span.output = payload;
             }
             continue;
         };

@@ -137,7 +137,7 @@ fn read_span(
     let parent_id = parent.and_then(|parent| SpanId::from_slice(&id(&parent, SpanId::BYTES).ok()?).ok());
     let (status, status_message) = status(&mut fields);
     let mut attributes: Attributes = match fields.remove("attributes") {
-        Some(Json::Object(attributes)) => attributes.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        Some(Json::Object(attributes)) => attributes.into_iter().map(|(name, value)| (name, plain(&value))).collect(),
         _ => Attributes::new(),
     };
     for repeated in ["mlflow.traceRequestId", "mlflow.spanLogLevel"] {
@@ -197,11 +197,8 @@ fn status(fields: &mut Map<String, Json>) -> (StatusCode, String) {
 }
 
 /// An attribute is JSON written as a text; what is no JSON is a text itself.
-fn plain(value: Json) -> Json {
-    if let Some(structured) = structured(&value) {
-        return structured;
-    }
-    unquoted(&value)
+fn plain(value: &Json) -> Json {
+    structured(value).unwrap_or_else(|| unquoted(value))
 }
 
 fn event(event: Json) -> Option<SpanEvent> {

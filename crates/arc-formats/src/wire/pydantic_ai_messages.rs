@@ -133,7 +133,7 @@ fn push(messages: Vec<Json>, root: Span, line: Option<u64>, pointer: String, out
                     add_asked(part, here.clone(), &mut answers, out);
                 }
             }
-            Some("response") => add_answer(message, parts, here, &mut answers, out),
+            Some("response") => add_answer(message, parts, &here, &mut answers, out),
             _ => out.rejected(here, "expected a message whose `kind` is `request` or `response`"),
         }
     }
@@ -160,30 +160,24 @@ fn add_asked(part: Json, here: Place, answers: &mut Answers, out: &mut Output) {
         "retry-prompt" if tool.is_none() => add("user", content_of_retry(content), here, answers),
         "tool-return" | "builtin-tool-return" | "retry-prompt" => {
             let is_error = (kind == "retry-prompt").then_some(true);
-            add_result(
-                tool,
-                take(&mut part, &["tool_call_id"]),
-                content_of_retry(content),
-                is_error,
-                take(&mut part, &["timestamp"]),
-                here,
-                answers,
-            );
+            add_result(&part, tool.as_deref(), &content_of_retry(content), is_error, here, answers);
         }
         other => out.note_once(here, format!("parts of the kind `{other}` in requests are not read")),
     }
 }
 
+/// Adds what a tool returned, from what is left of its part.
 fn add_result(
-    tool: Option<String>,
-    id: Option<Json>,
-    content: Json,
+    part: &Map<String, Json>,
+    tool: Option<&str>,
+    content: &Json,
     is_error: Option<bool>,
-    at: Option<Json>,
     here: Place,
     answers: &mut Answers,
 ) {
-    let message = json!({"role": "tool", "name": tool, "tool_call_id": id, "content": content, "is_error": is_error, "timestamp": at});
+    let field = |name: &str| part.get(name).cloned().unwrap_or_default();
+    let message = json!({"role": "tool", "name": tool, "tool_call_id": field("tool_call_id"), "content": content,
+        "is_error": is_error, "timestamp": field("timestamp")});
     if let Json::Object(mut message) = message {
         message.retain(|name, value| name == "content" || !value.is_null());
         answers.add(message, None, here);
@@ -211,7 +205,7 @@ fn contents(content: Json) -> Json {
     Json::Array(items.into_iter().map(part).collect())
 }
 
-fn add_answer(mut message: Map<String, Json>, parts: Vec<Json>, here: Place, answers: &mut Answers, out: &mut Output) {
+fn add_answer(mut message: Map<String, Json>, parts: Vec<Json>, here: &Place, answers: &mut Answers, out: &mut Output) {
     let (mut said, mut calls, mut results) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         let field = |name: &str| part.get(name).cloned().unwrap_or_default();
@@ -230,7 +224,7 @@ fn add_answer(mut message: Map<String, Json>, parts: Vec<Json>, here: Place, ans
             }
             "builtin-tool-return" => results.push(part),
             "file" => {
-                said.push(json!({"type": "blob", "content": "", "mime_type": part.pointer("/content/media_type")}))
+                said.push(json!({"type": "blob", "content": "", "mime_type": part.pointer("/content/media_type")}));
             }
             _ => said.push(part),
         }

@@ -196,12 +196,12 @@ fn add_action(mut step: Map<String, Json>, here: Place, root: &mut Span, answers
         // What all calls of a step returned is one text; it stands at the last of them.
         Some((last, others)) => {
             for id in others {
-                answer_call(id, Json::from(""), None, here.clone(), answers);
+                answer_call(id, &Json::from(""), None, here.clone(), answers);
             }
             let content = observed.or_else(|| words.clone()).unwrap_or_default();
             let failed = words.is_some().then_some(true);
             let error = words.filter(|words| *words != content);
-            answer_call(last, content, failed, here.clone(), answers);
+            answer_call(last, &content, failed, here.clone(), answers);
             if let Some(words) = error {
                 say("user", words, here, answers);
             }
@@ -219,7 +219,7 @@ fn add_action(mut step: Map<String, Json>, here: Place, root: &mut Span, answers
     }
 }
 
-fn answer_call(id: &Json, content: Json, is_error: Option<bool>, here: Place, answers: &mut Answers) {
+fn answer_call(id: &Json, content: &Json, is_error: Option<bool>, here: Place, answers: &mut Answers) {
     let message = json!({"role": "tool", "tool_call_id": id, "content": content, "is_error": is_error});
     if let Json::Object(message) = message {
         answers.add(message, None, here);
