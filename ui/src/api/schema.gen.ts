@@ -867,17 +867,6 @@ export interface components {
             /** @description What it was recognised by. */
             evidence: components["schemas"]["Evidence"][];
         };
-        /** @description Something noticed while decoding. */
-        Diagnostic: {
-            /** @description What became of the thing concerned. */
-            severity: components["schemas"]["Severity"];
-            /** @description The file or request, where it has a name. */
-            source?: string | null;
-            /** @description Where in it. */
-            place: components["schemas"]["Place"];
-            /** @description What was found, what was expected, and what to do. */
-            message: string;
-        };
         /**
          * @description Which way a rate moves.
          * @enum {string}
@@ -976,6 +965,27 @@ export interface components {
             /** @description Whether it is a word that was searched for. */
             is_match: boolean;
         };
+        /** @description Something noticed while a file was read. */
+        ImportDiagnostic: {
+            /** @description What became of the thing concerned. */
+            severity: components["schemas"]["ImportSeverity"];
+            /** @description Where in the file. */
+            place: components["schemas"]["ImportPlace"];
+            /** @description What was found, what was expected, and what to do. */
+            message: string;
+        };
+        /** @description Where in a file something was noticed. */
+        ImportPlace: {
+            /**
+             * Format: int64
+             * @description Line, counted from 1.
+             */
+            line?: number | null;
+            /** @description JSON pointer within the line or file. */
+            pointer?: string | null;
+            /** @description The span, as its id was written. */
+            span?: string | null;
+        };
         /** @description What became of a file. */
         ImportResult: {
             /** @description The format that was recognised, of several the first. */
@@ -1008,13 +1018,18 @@ export interface components {
              */
             unchanged: number;
             /** @description What was noticed; everything that was not taken in has one of severity `rejected`. */
-            diagnostics: components["schemas"]["Diagnostic"][];
+            diagnostics: components["schemas"]["ImportDiagnostic"][];
             /**
              * Format: int64
              * @description How many more remarks there are than the answer holds.
              */
             diagnostics_left_off: number;
         };
+        /**
+         * @description What became of a thing in a file.
+         * @enum {string}
+         */
+        ImportSeverity: "note" | "repaired" | "rejected";
         /**
          * @description How a reported input count relates to the cached tokens reported beside it.
          * @enum {string}
@@ -1268,25 +1283,6 @@ export interface components {
         } | {
             /** @description A structured value. */
             json: components["schemas"]["Value"];
-        };
-        /** @description Where in its input something was noticed. */
-        Place: {
-            /**
-             * Format: int64
-             * @description Line, counted from 1.
-             * @default null
-             */
-            line: number | null;
-            /**
-             * @description JSON pointer (RFC 6901) within the line or file.
-             * @default null
-             */
-            pointer: string | null;
-            /**
-             * @description The span, as its id was written.
-             * @default null
-             */
-            span: string | null;
         };
         /** @description Why a request was not answered. */
         Problem: {

@@ -1,7 +1,7 @@
 //! Taking in files that are sent here: the same as `arc-eval import`.
 
 use arc_app::{Detected, Imported, Source};
-use arc_model::{AgentName, Diagnostic};
+use arc_model::{AgentName, Diagnostic, DiagnosticSeverity};
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -50,9 +50,58 @@ pub(crate) struct ImportResult {
     /// Those that said nothing new.
     unchanged: u64,
     /// What was noticed; everything that was not taken in has one of severity `rejected`.
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<ImportDiagnostic>,
     /// How many more remarks there are than the answer holds.
     diagnostics_left_off: u64,
+}
+
+/// Something noticed while a file was read.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ImportDiagnostic {
+    /// What became of the thing concerned.
+    severity: ImportSeverity,
+    /// Where in the file.
+    place: ImportPlace,
+    /// What was found, what was expected, and what to do.
+    message: String,
+}
+
+/// What became of a thing in a file.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ImportSeverity {
+    /// Taken in; worth knowing.
+    Note,
+    /// Taken in after a repair.
+    Repaired,
+    /// Not taken in.
+    Rejected,
+}
+
+/// Where in a file something was noticed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ImportPlace {
+    /// Line, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    /// JSON pointer within the line or file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    /// The span, as its id was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span: Option<String>,
+}
+
+impl From<Diagnostic> for ImportDiagnostic {
+    fn from(diagnostic: Diagnostic) -> Self {
+        let Diagnostic { severity, source: _, place, message } = diagnostic;
+        let severity = match severity {
+            DiagnosticSeverity::Note => ImportSeverity::Note,
+            DiagnosticSeverity::Repaired => ImportSeverity::Repaired,
+            DiagnosticSeverity::Rejected => ImportSeverity::Rejected,
+        };
+        Self { severity, place: ImportPlace { line: place.line, pointer: place.pointer, span: place.span }, message }
+    }
 }
 
 /// A format that was recognised.
@@ -89,7 +138,7 @@ impl From<Imported> for ImportResult {
             new: appended.new,
             updated: appended.updated,
             unchanged: appended.unchanged,
-            diagnostics,
+            diagnostics: diagnostics.into_iter().map(ImportDiagnostic::from).collect(),
             diagnostics_left_off: left_off as u64,
         }
     }
