@@ -124,7 +124,7 @@ fn what_can_be_read_is_stored_although_something_else_cannot() {
         runs/readme.md: nothing could be read
         2 files: 6 runs, 18 spans (18 new)
         --- stderr
-        rejected runs/readme.md: this is text of 7 bytes that is not JSON, in no known format; expected one of otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, atif, langfuse-export, http-recording, provider-response, swe-agent, group-chat, chat, steps; docs/reference/formats.md says what each looks like
+        rejected runs/readme.md: this is text of 7 bytes that is not JSON, in no known format; expected one of otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, codex, atif, inspect-ai, langfuse-export, langsmith-export, mlflow-export, http-recording, provider-response, swe-agent, crewai, autogen, google-adk-events, pydantic-ai-messages, smolagents, agno, mcp-transcript, group-chat, langchain-messages, chat, steps; docs/reference/formats.md says what each looks like
         error: nothing could be read from runs/readme.md; what the others hold is stored
         if it is one of the known formats, name it with --format
     "#]].assert_eq(&home.run(&["import", "runs"]).all());
@@ -142,6 +142,14 @@ fn the_same_is_told_as_json() {
               "file": "runs.json",
               "readable": true,
               "format": "otlp-json",
+              "detected": [
+                {
+                  "format": "otlp-json",
+                  "score": 100,
+                  "because": "it has `resourceSpans`",
+                  "records": 1
+                }
+              ],
               "runs": 1,
               "spans": 3,
               "new": 3,
@@ -173,7 +181,7 @@ fn a_file_that_is_not_there_and_a_format_nobody_knows_are_refused() {
         exit 2
         --- stdout
         --- stderr
-        error: no format is called `morse`; there are otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, atif and 7 more
+        error: no format is called `morse`; there are otlp-json, otlp-protobuf, openinference-export, tau-bench, tau2, agentdojo, claude-code, codex and 19 more
     "#]]
     .assert_eq(&home.run(&["import", "runs.json", "--format", "morse"]).all());
 }
