@@ -81,17 +81,16 @@ fn an_agent_without_a_name_is_called_like_its_file_unless_a_name_is_given() {
 }
 
 #[test]
-fn bytes_that_are_no_trace_are_told_with_file_place_and_what_to_do() {
+fn what_is_whole_in_a_damaged_file_is_read_and_the_damage_is_told_with_its_place() {
     let home = Home::new("import-bad");
     home.write("notes.json", "{\"messages\": [\n  {\"role\": \"user\", \"content\": \"hi\"},\n  oops\n]}");
     expect![[r#"
-        exit 3
+        exit 0
         --- stdout
-        notes.json: nothing could be read
+        notes.json: 1 run, 1 span (1 new, 0 unchanged) chat
         --- stderr
-        rejected notes.json:3: this is not JSON (expected value in column 3): repair the file or export it again
-        error: nothing could be read from notes.json
-        if it is one of the known formats, name it with --format
+        rejected notes.json:3: from here on this is not JSON (expected value in column 3); the 1 whole elements before it are read, the rest is not: repair the file or export it again
+        note notes.json: at /messages: no message has the role `assistant`, so no model call is known; all messages are on the run's first span
     "#]]
     .assert_eq(&home.run(&["import", "notes.json"]).all());
 }
