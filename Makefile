@@ -130,6 +130,13 @@ bench-ingest: ## measure taking spans in, at full and half load, beside what is 
 	cargo build --release --package arc-eval --package ingest-bench
 	target/release/ingest-bench measure --server target/release/arc-eval --results bench/RESULTS.md
 
+MOST ?= 10000000
+
+.PHONY: bench-growth
+bench-growth: ## measure reading at 10^4 spans and ten times as many, up to MOST, and write bench/RESULTS.md
+	cargo build --release --package arc-eval --package ingest-bench
+	target/release/ingest-bench growth --server target/release/arc-eval --most $(MOST) --results bench/RESULTS.md
+
 KILLS ?= 200
 
 .PHONY: crash-ingest

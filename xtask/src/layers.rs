@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("python", &["arc-redact", "arc-spool", "arc-ship"]),
     ("scripted-llm", &[]),
-    ("ingest", &["arc-model", "arc-formats", "arc-store", "arc-store-backends"]),
+    ("ingest", &["arc-model", "arc-catalog", "arc-formats", "arc-analysis", "arc-store", "arc-store-backends"]),
     ("xtask", &[]),
 ];
 

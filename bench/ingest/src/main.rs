@@ -2,13 +2,15 @@
 //!
 //! `workload` makes requests: agent traces of eight spans. `load` sends them over connections of its
 //! own, `server` is the process they go to. `measure` and `limit` are the figures that `report`
-//! writes into `bench/RESULTS.md`; `crash` kills servers and looks whether anything is missing, `full`
-//! fills their disk, `read_only` takes writing to it away. Development only: it panics on nothing, but it trusts its arguments.
+//! writes into `bench/RESULTS.md`; `growth` asks stores of growing size the same questions; `crash` kills servers and
+//! looks whether anything is missing, `full` fills their disk, `read_only` takes writing to it away. Development only: it
+//! panics on nothing, but it trusts its arguments.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people run and read")]
 
 mod crash;
 mod full;
+mod growth;
 mod limit;
 mod load;
 mod measure;
@@ -17,7 +19,7 @@ mod report;
 mod server;
 mod workload;
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
@@ -28,6 +30,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str = "ingest-bench measure --server PATH [--repeats 5] [--seconds 10] [--results bench/RESULTS.md]
 ingest-bench crash --server PATH [--kills 200]
 ingest-bench full --server PATH
+ingest-bench growth --server PATH [--most 10000000] [--results bench/RESULTS.md]
+ingest-bench load --address 127.0.0.1:8000 [--seconds 10]
 ingest-bench limit [--seconds 10]";
 
 /// What is said on the command line.
@@ -37,12 +41,15 @@ struct Arguments {
     repeats: usize,
     seconds: u64,
     kills: u32,
+    most: u64,
+    address: Option<SocketAddr>,
 }
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let command = words.next().context(USAGE)?;
-    let mut arguments = Arguments { server: None, results: None, repeats: 5, seconds: 10, kills: 200 };
+    let mut arguments =
+        Arguments { server: None, results: None, repeats: 5, seconds: 10, kills: 200, most: 10_000_000, address: None };
     while let Some(flag) = words.next() {
         let value = words.next().with_context(|| format!("{flag} needs a value\n{USAGE}"))?;
         match flag.as_str() {
@@ -50,6 +57,8 @@ fn main() -> Result<()> {
             "--results" => arguments.results = Some(value.into()),
             "--repeats" => arguments.repeats = value.parse().context("--repeats")?,
             "--seconds" => arguments.seconds = value.parse().context("--seconds")?,
+            "--most" => arguments.most = value.parse().context("--most")?,
+            "--address" => arguments.address = Some(value.parse().context("--address")?),
             "--kills" => arguments.kills = value.parse().context("--kills")?,
             _ => bail!("{flag} is no flag\n{USAGE}"),
         }
@@ -59,6 +68,18 @@ fn main() -> Result<()> {
         "measure" => {
             let figures = measure::run(&server()?, arguments.repeats, arguments.seconds)?;
             report::write(&figures, arguments.repeats, arguments.results.as_deref())
+        }
+        "growth" => {
+            let sizes: Vec<u64> =
+                (4..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= arguments.most).collect();
+            report::write_growth(&growth::run(&server()?, &sizes)?, arguments.results.as_deref())
+        }
+        "load" => {
+            let address = arguments.address.context("--address names a server")?;
+            let duration = Duration::from_secs(arguments.seconds);
+            let sent = load::send(address, measure::CONNECTIONS, duration, None, 1, &workload::pool())?;
+            println!("{} traces, {:.0} spans/s", sent.traces, sent.spans_per_second());
+            Ok(())
         }
         "crash" => crash::run(&server()?, arguments.kills),
         "full" => full::run(&server()?).and_then(|()| read_only::run_under(&server()?)),

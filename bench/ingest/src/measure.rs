@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Connections of the load.
-const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
 /// How long runs may take to be analysed after the load.
 const PATIENCE: Duration = Duration::from_mins(10);
 

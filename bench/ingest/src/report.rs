@@ -4,21 +4,45 @@ use std::{fmt::Write as _, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::measure::Figures;
-
-const BEGIN: &str = "<!-- bench-ingest: begin -->";
-const END: &str = "<!-- bench-ingest: end -->";
+use crate::{
+    growth::{self, Row},
+    measure::Figures,
+    workload::SPANS,
+};
 
 /// Prints the medians, and puts them into a file where one is named.
 pub(crate) fn write(figures: &[Figures], repeats: usize, results: Option<&Path>) -> Result<()> {
-    let section = section(figures, repeats)?;
+    put("bench-ingest", &section(figures, repeats)?, results)
+}
+
+/// Prints what reading costs at each size, and puts it into a file where one is named.
+pub(crate) fn write_growth(rows: &[Row], results: Option<&Path>) -> Result<()> {
+    let mut text = String::from("## Reading as the store grows\n\n");
+    writeln!(
+        text,
+        "`make bench-growth`, {}. SQLite; over HTTP, one after the other; medians in ms. NaN: not answered.\n",
+        machine()?
+    )?;
+    writeln!(text, "| spans | runs | on disk, MB | {} |", growth::questions().join(" | "))?;
+    writeln!(text, "|---:|---:|---:|{}", "---:|".repeat(growth::questions().len()))?;
+    for row in rows {
+        let medians: Vec<String> = row.medians_ms.iter().map(|median| format!("{median:.2}")).collect();
+        let (spans, runs, megabytes) = (row.spans, row.spans / SPANS, row.bytes >> 20);
+        writeln!(text, "| {spans} | {runs} | {megabytes} | {} |", medians.join(" | "))?;
+    }
+    put("bench-growth", &text, results)
+}
+
+/// Prints a section, and replaces the one of this name in a file.
+fn put(name: &str, section: &str, results: Option<&Path>) -> Result<()> {
     println!("{section}");
     let Some(path) = results else { return Ok(()) };
+    let (begin_mark, end_mark) = (format!("<!-- {name}: begin -->"), format!("<!-- {name}: end -->"));
     let before = std::fs::read_to_string(path).unwrap_or_else(|_| "# Measured\n".to_owned());
-    let framed = format!("{BEGIN}\n{section}{END}\n");
-    let after = match (before.find(BEGIN), before.find(END)) {
+    let framed = format!("{begin_mark}\n{section}{end_mark}\n");
+    let after = match (before.find(&begin_mark), before.find(&end_mark)) {
         (Some(begin), Some(end)) => {
-            let (head, tail) = (before.get(..begin), before.get(end + END.len()..));
+            let (head, tail) = (before.get(..begin), before.get(end + end_mark.len()..));
             format!("{}{framed}{}", head.unwrap_or_default(), tail.unwrap_or_default().trim_start())
         }
         _ => format!("{}\n\n{framed}", before.trim_end()),

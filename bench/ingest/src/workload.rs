@@ -29,7 +29,7 @@ const TRACE_MARK: [u8; 16] = *b"\xEE\xEDtrace-id-here\xEE";
 const SPAN_MARK: [u8; 7] = *b"\xDD\xDCspan\xDD";
 const TIME_MARK: u64 = 0x5A5A_5A5A_0000_0000;
 /// 2026-03-01, in nanoseconds; every trace is a little later than the one before.
-const BEGIN: u64 = 1_772_323_200_000_000_000;
+pub(crate) const BEGIN: u64 = 1_772_323_200_000_000_000;
 
 /// Makes requests; the same seed makes the same ones.
 pub(crate) struct Workload {
