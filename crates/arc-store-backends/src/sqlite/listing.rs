@@ -6,7 +6,8 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
     error::while_trying,
-    read::{from_json, list, trace_id, verdict_name},
+    packed::{RUN, json},
+    read::{list, trace_id, verdict_name},
 };
 use crate::cursor::{AfterFinding, AfterRun};
 
@@ -14,10 +15,10 @@ pub(super) fn runs(db: &Connection, project: &ProjectId, query: &RunQuery) -> Re
     let select = select_runs(project, query)?;
     let rows = list(db, &select.sql, params_from_iter(select.values), |row| {
         let after = AfterRun { at: Timestamp::from_nanos(row.get(0)?), trace_id: trace_id(row, 1)? };
-        Ok((after, row.get::<_, String>(2)?))
+        Ok((after, row.get(2)?))
     })
     .map_err(while_trying("list runs"))?;
-    page(rows, query.limit, AfterRun::to_cursor)
+    page(rows, query.limit, |stored| RUN.read(stored), AfterRun::to_cursor)
 }
 
 pub(super) fn findings(
@@ -28,23 +29,24 @@ pub(super) fn findings(
     let select = select_findings(project, query)?;
     let rows = list(db, &select.sql, params_from_iter(select.values), |row| {
         let run = AfterRun { at: Timestamp::from_nanos(row.get(0)?), trace_id: trace_id(row, 1)? };
-        Ok((AfterFinding { run, position: row.get(3)? }, row.get::<_, String>(2)?))
+        Ok((AfterFinding { run, position: row.get(3)? }, row.get(2)?))
     })
     .map_err(while_trying("list findings"))?;
-    page(rows, query.limit, AfterFinding::to_cursor)
+    page(rows, query.limit, json, AfterFinding::to_cursor)
 }
 
 /// Makes a page of rows of which one more was asked for than fit.
-fn page<K: Copy, T: serde::de::DeserializeOwned>(
-    mut rows: Vec<(K, String)>,
+fn page<K: Copy, T>(
+    mut rows: Vec<(K, Value)>,
     limit: u32,
+    read: impl Fn(&Value) -> Result<T, StoreError>,
     cursor: impl Fn(K) -> arc_store::Cursor,
 ) -> Result<Page<T>, StoreError> {
     let limit = limit as usize;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| has_more).map(|(key, _)| cursor(*key));
-    let items = rows.iter().map(|(_, body)| from_json(body)).collect::<Result<_, _>>()?;
+    let items = rows.iter().map(|(_, body)| read(body)).collect::<Result<_, _>>()?;
     Ok(Page { items, next })
 }
 
@@ -89,7 +91,8 @@ pub(super) fn select_runs(project: &ProjectId, query: &RunQuery) -> Result<Selec
         Some(_) => ("run_leaves AS l CROSS JOIN runs AS r ON r.key = l.run", "l"),
         None => ("runs AS r", "r"),
     };
-    let sql = format!("SELECT {key}.at, {key}.trace_id, r.body FROM {from} WHERE {key}.project =");
+    let sql =
+        format!("SELECT {key}.at, {key}.trace_id, coalesce(r.packed_body, r.body) FROM {from} WHERE {key}.project =");
     let mut select = Select::new(&sql, project);
     select.push_if(" AND l.leaf = ?", leaf.as_ref().map(|leaf| leaf.as_str().to_owned()));
     select.push_if(" AND r.agent = ?", agent.as_ref().map(|agent| agent.as_str().to_owned()));

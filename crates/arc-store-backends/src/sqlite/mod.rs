@@ -18,6 +18,7 @@ mod costs;
 mod delete;
 mod error;
 mod listing;
+mod packed;
 pub(crate) mod place;
 mod read;
 mod readers;

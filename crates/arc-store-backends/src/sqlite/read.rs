@@ -5,12 +5,16 @@ use arc_model::{
     SpanId, TaskId, TaskTally, Timestamp, Trace, TraceId, UnknownCost, UnpricedTally, Verdict,
 };
 use arc_store::{Change, ChangeSeq, StoreError, Unsettled, WriteMark, reason_key};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params, types::Type};
+use rusqlite::{
+    Connection, OptionalExtension, Params, Row, params,
+    types::{Type, Value},
+};
 use serde::de::DeserializeOwned;
 
 use super::{
     append::{trace_key, unsigned},
     error::{damaged, while_trying},
+    packed::RUN,
 };
 use crate::segment::{self, Compressed, Place, SegmentCache, Segments};
 
@@ -106,24 +110,25 @@ pub(super) fn unsettled(
 
 pub(super) fn run(db: &Connection, project: &ProjectId, id: TraceId) -> Result<Option<Run>, StoreError> {
     let read = || {
-        let mut select = db.prepare_cached("SELECT body FROM runs WHERE project = ?1 AND trace_id = ?2")?;
-        select.query_row(params![project.as_str(), id.as_bytes()], |row| row.get::<_, String>(0)).optional()
+        let mut select =
+            db.prepare_cached("SELECT coalesce(packed_body, body) FROM runs WHERE project = ?1 AND trace_id = ?2")?;
+        select.query_row(params![project.as_str(), id.as_bytes()], |row| row.get(0)).optional()
     };
-    read().map_err(while_trying("read a run"))?.map(|body| from_json(&body)).transpose()
+    read().map_err(while_trying("read a run"))?.map(|body| RUN.read(&body)).transpose()
 }
 
 pub(super) fn changes(db: &Connection, after: ChangeSeq, limit: u32) -> Result<Vec<Change>, StoreError> {
     // A number beyond those SQLite can count to has nothing after it.
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-    let rows: Vec<(i64, String, String)> = list(
+    let rows: Vec<(i64, String, Value)> = list(
         db,
-        "SELECT seq, project, body FROM runs WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        "SELECT seq, project, coalesce(packed_body, body) FROM runs WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         params![after, limit],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )
     .map_err(while_trying("read changes"))?;
     let changes = rows.into_iter().map(|(seq, project, body)| {
-        Ok(Change { seq: ChangeSeq(unsigned(seq)), project: ProjectId::new(project), run: from_json(&body)? })
+        Ok(Change { seq: ChangeSeq(unsigned(seq)), project: ProjectId::new(project), run: RUN.read(&body)? })
     });
     changes.collect()
 }

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_alerts.sql"),
     include_str!("migrations/0006_records.sql"),
     include_str!("migrations/0007_keeping.sql"),
+    include_str!("migrations/0008_packed_runs.sql"),
 ];
 
 /// "arcE", in the header of the file; tells our databases from anybody else's.
@@ -27,7 +28,7 @@ const APPLICATION_ID: i32 = 0x6172_6345;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the connection that writes may keep of the database in memory.
-const WRITER_CACHE_KIB: i32 = 32 << 10;
+const WRITER_CACHE_KIB: i32 = 16 << 10;
 
 /// Statements each connection keeps prepared.
 const PREPARED: usize = 64;

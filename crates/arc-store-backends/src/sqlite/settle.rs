@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use arc_model::{Finding, LeafId, ProjectId, Run, RunCosts, SessionId, TaskId, Timestamp, TraceId, UserId};
 use arc_store::{Settled, StoreError};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, types::Value};
 use serde::Serialize;
 
 use super::{
     append::bits,
     costs,
     error::{damaged, while_trying},
-    read::{from_json, verdict_name},
+    packed::{COSTS, RUN},
+    read::verdict_name,
     rollup::{self, Changes, Severities},
 };
 
@@ -71,10 +72,8 @@ impl Old {
         trace: TraceId,
     ) -> Result<Option<Self>, StoreError> {
         let failed = while_trying(ATTEMPTED);
-        let mut select = connection
-            .prepare_cached("SELECT key, body, costs FROM runs WHERE project = ?1 AND trace_id = ?2")
-            .map_err(&failed)?;
-        let found: Option<(i64, String, Option<String>)> = select
+        let mut select = connection.prepare_cached(include_str!("sql/stored_run.sql")).map_err(&failed)?;
+        let found: Option<(i64, Value, Option<Value>)> = select
             .query_row(params![project.as_str(), trace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()
             .map_err(&failed)?;
@@ -84,8 +83,8 @@ impl Old {
             .prepare_cached("DELETE FROM findings WHERE run = ?1")
             .and_then(|mut delete| delete.execute([key]))
             .map_err(&failed)?;
-        let costs = costs.as_deref().map(from_json).transpose()?;
-        Ok(Some(Self { key, run: from_json(&body)?, leaves, costs }))
+        let costs = costs.map(|costs| COSTS.read(&costs)).transpose()?;
+        Ok(Some(Self { key, run: RUN.read(&body)?, leaves, costs }))
     }
 
     /// Takes away what it adds to the figures.
@@ -114,7 +113,7 @@ fn take_leaves(connection: &Connection, run: i64) -> rusqlite::Result<BTreeMap<L
 }
 
 fn put_run(connection: &Connection, item: &Settled, now: Timestamp) -> Result<i64, StoreError> {
-    let (body, costs) = (to_json(&item.run)?, to_json(&item.costs)?);
+    let (body, costs) = (RUN.pack(&item.run)?, COSTS.pack(&item.costs)?);
     let run = &item.run;
     let put = || -> rusqlite::Result<i64> {
         let seq: i64 = connection

@@ -1,6 +1,6 @@
 INSERT INTO runs (project, trace_id, agent, task, verdict, at, seq, settled_at, version, domain, framework, body,
-                  costs, session, user, is_running, text_waits)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NOT ?16)
+                  packed_body, packed_costs, session, user, is_running, text_waits)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '', ?12, ?13, ?14, ?15, ?16, NOT ?16)
 ON CONFLICT (project, trace_id) DO UPDATE SET
     agent      = excluded.agent,
     task       = excluded.task,
@@ -11,8 +11,10 @@ ON CONFLICT (project, trace_id) DO UPDATE SET
     version    = excluded.version,
     domain     = excluded.domain,
     framework  = excluded.framework,
-    body       = excluded.body,
-    costs      = excluded.costs,
+    body       = '',
+    costs      = NULL,
+    packed_body  = excluded.packed_body,
+    packed_costs = excluded.packed_costs,
     session    = excluded.session,
     user       = excluded.user,
     is_running = excluded.is_running,

@@ -99,7 +99,7 @@ fn figures_and_the_settling_loop_read_rollups_and_indexes() {
 #[test]
 fn a_listing_asks_for_one_row_more_than_the_page() {
     let query = RunQuery { agent: Some("a".into()), leaf: Some("l".into()), limit: 10, ..RunQuery::default() };
-    expect!["SELECT l.at, l.trace_id, r.body FROM run_leaves AS l CROSS JOIN runs AS r ON r.key = l.run WHERE l.project = ? AND l.leaf = ? AND r.agent = ? ORDER BY l.at DESC, l.trace_id LIMIT ?"].assert_eq(&select_runs(&project(), &query).unwrap().sql);
+    expect!["SELECT l.at, l.trace_id, coalesce(r.packed_body, r.body) FROM run_leaves AS l CROSS JOIN runs AS r ON r.key = l.run WHERE l.project = ? AND l.leaf = ? AND r.agent = ? ORDER BY l.at DESC, l.trace_id LIMIT ?"].assert_eq(&select_runs(&project(), &query).unwrap().sql);
 }
 
 #[test]
