@@ -36,6 +36,9 @@ pub struct Leaf {
     /// Categories of `AgentRx` that it stands for.
     #[serde(default)]
     pub agentrx: Vec<String>,
+    /// Other names it is known by, as earlier lists of failures have them.
+    #[serde(default)]
+    pub also: Vec<String>,
 }
 
 impl Leaf {

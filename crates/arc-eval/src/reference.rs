@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use arc_analysis::failures::{DETECTORS, Measured};
-use arc_catalog::Catalog;
+use arc_catalog::{Catalog, Leaf};
 use arc_formats::registry::{DIALECTS, WIRES};
 use clap::{CommandFactory, ValueEnum};
 
@@ -107,8 +107,29 @@ fn detectors(text: &mut String) -> std::fmt::Result {
             let Measured { right, of, dataset } = measured;
             writeln!(text, "- **Measured**: {right} of {of} findings were right, on {dataset}")?;
         }
+        other_names(text, leaf)?;
+    }
+    let found = |leaf: &&Leaf| DETECTORS.iter().any(|detector| detector.leaf() == leaf.id.as_str());
+    writeln!(
+        text,
+        "\n# Leaves without a detector\n\nThe taxonomy names them, so that people, judges and checks can; nothing looks for them in a \
+         run's structure, and no page claims that they are absent where they were not found.\n\n| Leaf | Id | What |\n|---|---|---|"
+    )?;
+    for leaf in Catalog::builtin().leaves().iter().filter(|leaf| !found(leaf)) {
+        writeln!(text, "| {} | `{}` | {} |", leaf.title, leaf.id, leaf.description)?;
     }
     Ok(())
+}
+
+/// What published taxonomies and earlier lists call a leaf.
+fn other_names(text: &mut String, leaf: &Leaf) -> std::fmt::Result {
+    let known = [("TRAIL", &leaf.trail), ("MAST", &leaf.mast), ("AgentRx", &leaf.agentrx), ("also", &leaf.also)];
+    let names: Vec<String> = known
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(taxonomy, names)| format!("{taxonomy}: {}", names.join(", ")))
+        .collect();
+    if names.is_empty() { Ok(()) } else { writeln!(text, "- **Known as**: {}", names.join("; ")) }
 }
 
 fn formats(text: &mut String) -> std::fmt::Result {

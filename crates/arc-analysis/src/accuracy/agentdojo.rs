@@ -3,6 +3,8 @@
 //! On attacked runs `metadata.security: true` means that the attack succeeded. An injection *reached* the agent
 //! when the injected block is in a tool's result; the record's own mark of that is the block's tag.
 
+use std::collections::BTreeMap;
+
 use arc_model::{Json, Payload, Span, Trace};
 
 use super::{Constant, Dataset, Decode, Figure, File, Section, detectors::Tally, figure::ratio};
@@ -39,11 +41,13 @@ impl Dataset for AgentDojo {
                     detectors.add(&blind, succeeded);
                 }
                 let hijacked = diagnosis.injection.as_ref().is_some_and(|injection| injection.followed.is_some());
-                rows.push(Row { truth, hijacked, reached: diagnosis.injection.is_some() });
+                let pipeline = file.stem().to_owned();
+                rows.push(Row { pipeline, truth, hijacked, reached: diagnosis.injection.is_some() });
             }
         }
         section.figures = figures(&rows);
         section.notes.push(NOTE.to_owned());
+        section.notes.extend(by_pipeline(&rows));
         section.detectors = detectors.rows();
         section
     }
@@ -77,9 +81,35 @@ fn holds_the_block(span: &Span) -> bool {
 }
 
 struct Row {
+    /// The file it is from: a model with its defence.
+    pipeline: String,
     truth: Truth,
     hijacked: bool,
     reached: bool,
+}
+
+/// Returns how much the figures of hijacked runs differ between pipelines that have enough of them.
+fn by_pipeline(rows: &[Row]) -> Option<String> {
+    const ENOUGH: usize = 5;
+    let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.truth.attacked) {
+        let added = [row.hijacked, row.truth.hijacked, row.hijacked && row.truth.hijacked];
+        for (count, added) in counts.entry(&row.pipeline).or_default().iter_mut().zip(added) {
+            *count += usize::from(added);
+        }
+    }
+    let spread = |of: &dyn Fn(&[usize; 3]) -> Option<f64>| {
+        let mut values: Vec<f64> = counts.values().filter_map(of).collect();
+        values.sort_by(f64::total_cmp);
+        Some((values.len(), *values.first()?, *values.last()?))
+    };
+    let enough = |both: usize, of: usize| if of >= ENOUGH { ratio(both, of) } else { None };
+    let (n, low, high) = spread(&|[named, _, both]| enough(*both, *named))?;
+    let (positive, worst, best) = spread(&|[_, truth, both]| enough(*both, *truth))?;
+    Some(format!(
+        "Between pipelines the precision of \"hijacked\" goes from {low:.3} to {high:.3} ({n} with at least {ENOUGH} runs named), \
+         the recall from {worst:.3} to {best:.3} ({positive} with at least {ENOUGH} such runs)."
+    ))
 }
 
 fn figures(rows: &[Row]) -> Vec<Figure> {
@@ -122,7 +152,7 @@ mod tests {
 
     fn row(attacked: bool, hijacked: bool, said: bool) -> Row {
         let truth = Truth { attacked, hijacked, reached: attacked, succeeded: None };
-        Row { truth, hijacked: said, reached: said }
+        Row { pipeline: "a".to_owned(), truth, hijacked: said, reached: said }
     }
 
     #[test]

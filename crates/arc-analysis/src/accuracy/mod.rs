@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use arc_model::{RunFacts, Trace};
 use serde::Serialize;
 
-pub use detectors::DetectorRow;
+pub use detectors::{DetectorRow, LeafRow, Named};
 pub use figure::{Constant, Figure, Standing};
 pub use page::page;
 
@@ -93,6 +93,8 @@ pub struct Section {
     pub figures: Vec<Figure>,
     /// How often each detector fired, and on which runs.
     pub detectors: Vec<DetectorRow>,
+    /// How often leaves were named in runs whose labels say which failures are in them.
+    pub leaves: Vec<LeafRow>,
     /// Files that were not used, with the reason.
     pub skipped: Vec<Skipped>,
     /// What a reader has to know about the figures.

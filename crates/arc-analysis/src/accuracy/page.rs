@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{DetectorRow, Figure, Section};
+use super::{DetectorRow, Figure, LeafRow, Section};
 
 /// Writes the sections as a page in Markdown.
 pub fn page(sections: &[Section]) -> String {
@@ -22,7 +22,8 @@ How often the detectors and models are right, measured on public labelled runs t
 (`arc-eval accuracy DIR` measures them on yours). Each figure has its n and a 95 % interval, and beside it what the best
 *constant* gets: an answer that does not look at the run, chosen with the labels at hand. What is not better than the
 constant is said to be so; findings of such a model are not shown to users. *Cross-validated*: the runs are part of what
-the shipped weights were trained on, so each was diagnosed with weights trained without any run of its task.
+the shipped weights were trained on, so each was diagnosed with weights trained without any run of its task, and with
+thresholds chosen without it. A detector fires on *successful runs* also where the agent recovered from what was found.
 ";
 
 fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
@@ -54,6 +55,13 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
         for DetectorRow { leaf, is_certain, on_good, on_bad } in &section.detectors {
             let certain = if *is_certain { "yes" } else { "no" };
             writeln!(text, "| `{leaf}` | {certain} | {} | {} |", rate(on_good), rate(on_bad))?;
+        }
+    }
+    if !section.leaves.is_empty() {
+        let head = "| leaf | named by | right, of runs in which it was named | named, of runs labelled with it |";
+        writeln!(text, "\n{head}\n|---|---|---|---|")?;
+        for LeafRow { leaf, by, precision, recall } in &section.leaves {
+            writeln!(text, "| `{leaf}` | {} | {} | {} |", by.word(), rate(precision), rate(recall))?;
         }
     }
     for note in &section.notes {

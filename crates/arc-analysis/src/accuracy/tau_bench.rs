@@ -15,7 +15,7 @@ pub(super) struct TauBench;
 const FALSE_ALARMS: f64 = 0.10;
 
 /// What a reader has to know about the figures.
-const NOTE: &str = "The threshold of the flag was set on the cross-validated scores of the 200 runs of gpt-4o on airline, so that about 8 % of their good ones are flagged: on those runs the rate of false alarms is a choice, not a finding. A flag needs other trials of the task to be worth much.";
+const NOTE: &str = "The threshold of the flag is chosen within the training part of each fold, so that about 5 % of its good runs are flagged; which eight numbers are told about a run was chosen with figures on these runs in view. A flag needs other trials of the task to be worth much.";
 
 impl Dataset for TauBench {
     fn folder(&self) -> &'static str {

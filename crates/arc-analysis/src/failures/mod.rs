@@ -14,6 +14,7 @@ use arc_model::{Confidence, Evidence, Finding, SpanId, Trace};
 mod call;
 mod call_error;
 mod cause;
+mod flow;
 mod injection;
 mod result;
 mod same_call;
@@ -24,16 +25,27 @@ mod testing;
 mod tests;
 mod view;
 
+mod api_timeout;
+mod coordination;
+mod empty_answer;
 mod empty_result_used;
+mod ignored_tool_result;
+mod model_json_malformed;
 mod output_truncated;
+mod permission_denied;
+mod premature_stop;
 mod prompt_injection;
+mod redundant_calls;
+mod reflection_errors;
 mod repeated_call_loop;
 mod step_limit;
 mod tool_arguments_invalid;
 mod tool_error;
 mod tool_not_offered;
 mod turned_away;
+mod ungrounded_claim;
 mod unhandled_exception;
+mod unsafe_action;
 
 pub use call::{Call, Request};
 pub use call_error::{CallError, error_of};
@@ -99,13 +111,24 @@ pub struct Sighting {
 /// Every detector, in the order in which findings at one span are listed.
 pub const DETECTORS: &[&dyn Detector] = &[
     &output_truncated::OutputTruncated,
+    &model_json_malformed::ModelJsonMalformed,
     &tool_not_offered::ToolNotOffered,
     &tool_arguments_invalid::ToolArgumentsInvalid,
     &tool_error::ToolError,
     &turned_away::RateLimit,
     &turned_away::AuthExpired,
+    &permission_denied::PermissionDenied,
+    &api_timeout::ApiTimeout,
+    &reflection_errors::ReflectionErrors,
     &repeated_call_loop::RepeatedCallLoop,
+    &redundant_calls::RedundantCalls,
+    &coordination::Coordination,
+    &ignored_tool_result::IgnoredToolResult,
     &empty_result_used::EmptyResultUsed,
+    &ungrounded_claim::UngroundedClaim,
+    &unsafe_action::UnsafeAction,
+    &empty_answer::EmptyAnswer,
+    &premature_stop::PrematureStop,
     &step_limit::StepLimit,
     &unhandled_exception::UnhandledException,
     &prompt_injection::PromptInjection,

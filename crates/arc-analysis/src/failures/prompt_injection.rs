@@ -63,7 +63,7 @@ impl Detector for PromptInjectionFollowed {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn measured(&self) -> Option<Measured> {

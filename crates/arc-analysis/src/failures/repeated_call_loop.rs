@@ -46,7 +46,8 @@ impl Detector for RepeatedCallLoop {
     }
 }
 
-fn is_repeated(view: &View<'_>, (a, first): (usize, &Call<'_>), (b, second): (usize, &Call<'_>)) -> bool {
+/// Returns whether a call repeats the one before it and came to the same.
+pub(super) fn is_repeated(view: &View<'_>, (a, first): (usize, &Call<'_>), (b, second): (usize, &Call<'_>)) -> bool {
     let is_same_call = first.name == second.name && first.arguments.is_some() && first.arguments == second.arguments;
     is_same_call
         && match (view.error(a), view.error(b)) {

@@ -51,10 +51,13 @@ agent plan steps<=3 end=step_limit
 "#,
         expect![[r"
             step-limit at span 1 <- repeated-call-loop at span 2
-            tool-error at span 2
+            tool-error at span 2 <- api-timeout at span 2
+            api-timeout at span 2
             repeated-call-loop at span 2 <- tool-error at span 2
             tool-error at span 3 <- repeated-call-loop at span 2
+            api-timeout at span 3 <- repeated-call-loop at span 2
             tool-error at span 4 <- repeated-call-loop at span 2
+            api-timeout at span 4 <- repeated-call-loop at span 2
         "]],
     );
 }
@@ -102,6 +105,7 @@ fn a_call_cut_off_in_the_middle_has_broken_arguments() {
         r#"llm m finish=length offers=[write(text: string!)] -> write("{\"text\": \"Once up")"#,
         expect![[r"
             output-truncated at span 1
+            model-json-malformed at span 1 <- output-truncated at span 1
             tool-arguments-invalid at span 1 <- output-truncated at span 1
         "]],
     );
@@ -120,6 +124,41 @@ llm m offers=[book(day: string!)]
         expect![[r"
             tool-arguments-invalid at span 1
             tool-error at span 2 <- tool-arguments-invalid at span 1
+        "]],
+    );
+}
+
+#[test]
+fn a_call_that_fails_on_a_value_out_of_an_earlier_error_is_its_effect() {
+    check_causes(
+        r#"
+agent a "Cancel my trip"
+  tool find_trip {who: "me"} !LookupError "no trip, last one was T-4711"
+  tool cancel {trip: "T-4711"} !gone
+  tool pay {cents: 5} !declined
+"#,
+        expect![[r"
+            tool-error at span 2
+            tool-error at span 3 <- tool-error at span 2
+            tool-error at span 4
+        "]],
+    );
+}
+
+#[test]
+fn what_a_call_was_turned_away_for_is_the_root_of_its_error_and_of_a_second_attempt() {
+    check_causes(
+        r#"
+agent a
+  tool read {path: "/etc"} !PermissionError "denied"
+  tool read {path: "/etc"} !PermissionError "denied"
+"#,
+        expect![[r"
+            tool-error at span 2 <- permission-denied at span 2
+            permission-denied at span 2
+            tool-error at span 3 <- permission-denied at span 3
+            permission-denied at span 3
+            reflection-errors at span 3 <- tool-error at span 2
         "]],
     );
 }
@@ -161,7 +200,12 @@ proptest! {
 }
 
 /// Runs in which nothing went wrong, of several kinds.
-const GOOD: [&str; 6] = [
+const GOOD: [&str; 9] = [
+    "agent a \"Which flights?\"\n  llm m -> flights{day: \"Monday\"}#1\n  tool flights {day: \"Monday\"} #1 -> [\"HAT170\"]\n  llm m\n    <- \
+     assistant flights{day: \"Monday\"}#1\n    <- tool #1=[\"HAT170\"]\n    -> \"HAT170\"",
+    "agent a \"Delete it\"\n  tool ask_approval {what: \"delete\"} -> {approved: true}\n  tool delete {id: 7} -> \"ok\"\n  llm m -> \"Deleted.\"",
+    "agent a \"Two things\"\n  tool todo_write {todos: [{content: \"one\", status: \"completed\"}]} -> \"ok\"\n  tool transfer_to_sales {} -> \
+     \"ok\"\n  llm m params={response_format: {type: \"json_object\"}} -> \"{\\\"a\\\": 1}\"",
     "agent a \"Hello\"\n  llm m -> \"Hello, how can I help?\"",
     "agent a \"What is 2 + 2?\"\n  llm m -> add{a: 2, b: 2}#1\n  tool add {a: 2, b: 2} -> 4\n  llm m -> \"4\"",
     "agent a \"Mail Ann\"\n  llm m -> mail{to: \"ann@b.example\"}#1\n  tool mail {to: \"ann@b.example\"} -> \"sent\"\n  llm m -> \"Done\"",

@@ -17,7 +17,11 @@
 
 use arc_model::{Evidence, Field, Json, Span, Status};
 
-use super::{Detector, Sighting, View, status_error};
+use super::{
+    Call, Detector, Sighting, View,
+    result::{self, Content},
+    status_error,
+};
 
 /// Finds calls that were turned away because there were too many.
 pub(super) struct RateLimit;
@@ -25,7 +29,8 @@ pub(super) struct RateLimit;
 /// Finds calls whose credentials were refused.
 pub(super) struct AuthExpired;
 
-const TOO_MANY: &[&str] = &[
+/// Statuses and classes of errors that say it.
+pub(super) const TOO_MANY: &[&str] = &[
     "429",
     "RateLimitError",
     "RateLimitExceeded",
@@ -88,14 +93,30 @@ impl Detector for AuthExpired {
     }
 }
 
-fn turned_away(view: &View<'_>, names: &[&str], why: &str) -> Vec<Sighting> {
-    let calls = view.calls().iter().filter(|call| call.has_own_span()).map(|call| (call.name, call.span));
-    let models = view.models().iter().map(|span| (span.name.as_str(), *span));
-    let found = models.chain(calls).filter_map(|(name, span)| {
-        let first = evidence(span, names)?;
-        Some(Sighting { title: format!("{name} {why}"), first, more: Vec::new() })
-    });
+/// Returns the calls that failed with one of these statuses or classes.
+pub(super) fn turned_away(view: &View<'_>, names: &[&str], why: &str) -> Vec<Sighting> {
+    let models = view.models().iter().map(|span| (span.name.as_str(), evidence(span, names)));
+    let calls = view.calls().iter().map(|call| (call.name, of_call(call, names)));
+    let found = models
+        .chain(calls)
+        .filter_map(|(name, first)| Some(Sighting { title: format!("{name} {why}"), first: first?, more: Vec::new() }));
     found.collect()
+}
+
+/// Fields of a result in which a tool passes on the status it got.
+const RESULT_STATUSES: &[&str] = &["status_code", "statusCode", "http_status", "status"];
+
+/// Returns what shows that a call failed with one of these statuses or classes.
+pub(super) fn of_call(call: &Call<'_>, names: &[&str]) -> Option<Evidence> {
+    if let Some(evidence) = call.has_own_span().then(|| evidence(call.span, names)).flatten() {
+        return Some(evidence);
+    }
+    let Content::Json(result) = result::content(call.result?) else { return None };
+    let (name, status) =
+        RESULT_STATUSES.iter().find_map(|name| Some((name, result.get(name)?.as_u64()?.to_string())))?;
+    let field = if call.has_own_span() { Field::ToolResult } else { Field::Input };
+    let shown = || Evidence::new(call.shown_by.span_id, field, &format!("{name}: {status}"));
+    names.contains(&status.as_str()).then(shown)
 }
 
 fn evidence(span: &Span, names: &[&str]) -> Option<Evidence> {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arc_model::{Part, Payload, Span, SpanKind, Status, Trace};
 
 use super::{
+    change::Changes,
     steps::{speaker_of, steps_of},
     text::{Text, beginning, ratio},
 };
@@ -79,6 +80,7 @@ struct Run<'a> {
     told_of_error: Vec<bool>,
     question: Text,
     first: Firsts,
+    changes: Changes,
 }
 
 /// The first step at which something is so.
@@ -137,6 +139,7 @@ impl<'a> Run<'a> {
             told_of_error,
             question,
             first: Firsts::default(),
+            changes: Changes::of(spans),
         };
         run.first = run.firsts();
         run
@@ -206,6 +209,7 @@ impl<'a> Run<'a> {
         row.flag(kind_name(span.kind), true);
         if span.kind == SpanKind::Llm {
             self.add_call(&mut row, index, span);
+            row.0.extend(self.changes.tell(index));
         }
         row.0
     }

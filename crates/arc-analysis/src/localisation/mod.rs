@@ -5,6 +5,7 @@
 //! [`steps_of`] says what the steps of a run are, [`features`] what is told about each. What was measured is
 //! in `docs/reference/accuracy.md`; a model that is not better than a constant gives no verdicts.
 
+mod change;
 pub mod features;
 mod model;
 mod silent;
@@ -12,7 +13,7 @@ mod steps;
 mod text;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arc_catalog::Catalog;
 use arc_model::{SpanId, SpanKind, Trace};
@@ -97,8 +98,8 @@ const DECISIVE: &str = "decisive";
 const FAILED_ALONE: &str = "failed";
 const FAILED_AMONG: &str = "failed among trials";
 
-/// Most leaves claimed of one step.
-const LEAVES_OF_A_STEP: usize = 3;
+/// Most leaves claimed of one step, beside those that are claimed nowhere else.
+const LEAVES_OF_A_STEP: usize = 4;
 
 /// Says where a run went wrong.
 pub fn diagnose(trace: &Trace) -> Diagnosis {
@@ -150,34 +151,52 @@ impl Judged<'_> {
     }
 
     /// Returns failures at steps. Labels are of agents that call a model in a loop, so only of such runs.
+    ///
+    /// A leaf that hardly any step shows is not claimed; one that the run as a whole shows is claimed somewhere.
     fn claims(&self, shape: Shape) -> Vec<Claim> {
-        let Some(threshold) = model::shipped().threshold("claim").filter(|_| shape == Shape::One) else {
+        let Some(threshold) = self.model.threshold("claim").filter(|_| shape == Shape::One) else {
             return Vec::new();
         };
-        let leaves: Vec<(&str, usize)> =
-            self.heads.iter().filter_map(|(name, head)| Some((name.strip_prefix(LEAF)?, *head))).collect();
-        let mut claims = Vec::new();
-        for (index, step) in self.steps.iter().enumerate() {
-            let any = self.score(index, ANY).map_or(0.0, sigmoid);
-            if any < f64::from(threshold) {
-                continue;
-            }
-            let of =
-                |head: usize| self.scores.get(index).and_then(|scores| scores.get(head)).copied().unwrap_or(f32::MIN);
-            let mut ranked: Vec<(f32, &str, usize)> =
-                leaves.iter().map(|(leaf, head)| (of(*head), *leaf, *head)).collect();
-            ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-            for (score, leaf, head) in ranked.into_iter().take(LEAVES_OF_A_STEP) {
-                claims.push(Claim {
-                    span_id: step.span.span_id,
-                    leaf: leaf.to_owned(),
-                    any,
-                    probability: sigmoid(f64::from(score)),
-                    because: self.model.reasons(&step.features, head, 3),
-                });
+        let steps = 0..self.steps.len();
+        let claimed: Vec<usize> = steps.filter(|step| self.probability(*step, ANY) >= threshold).collect();
+        let shown = self.heads.keys().copied().filter(|head| head.starts_with(LEAF) && self.is_shown(head));
+        let shown: Vec<&str> = shown.collect();
+        let mut pairs: BTreeSet<(usize, &str)> = BTreeSet::new();
+        for step in &claimed {
+            let mut ranked = shown.clone();
+            ranked.sort_by(|a, b| self.probability(*step, b).total_cmp(&self.probability(*step, a)));
+            pairs.extend(ranked.into_iter().take(LEAVES_OF_A_STEP).map(|head| (*step, head)));
+        }
+        for head in &shown {
+            let most = |a: &usize, b: &usize| self.probability(*a, head).total_cmp(&self.probability(*b, head));
+            if !pairs.iter().any(|(_, claimed)| claimed == head)
+                && let Some(step) = claimed.iter().copied().max_by(most)
+            {
+                pairs.insert((step, head));
             }
         }
-        claims
+        pairs.into_iter().filter_map(|(step, head)| self.claim(step, head)).collect()
+    }
+
+    /// Returns whether any step of the run shows a leaf often enough, as steps of runs with it do.
+    fn is_shown(&self, head: &str) -> bool {
+        let none: f64 = (0..self.steps.len()).map(|step| 1.0 - self.probability(step, head)).product();
+        self.model.threshold(head).is_some_and(|threshold| 1.0 - none >= threshold)
+    }
+
+    fn probability(&self, step: usize, head: &str) -> f64 {
+        self.score(step, head).map_or(0.0, sigmoid)
+    }
+
+    fn claim(&self, step: usize, head: &str) -> Option<Claim> {
+        let features = &self.steps.get(step)?.features;
+        Some(Claim {
+            span_id: self.steps.get(step)?.span.span_id,
+            leaf: head.strip_prefix(LEAF)?.to_owned(),
+            any: self.probability(step, ANY),
+            probability: self.probability(step, head),
+            because: self.model.reasons(features, *self.heads.get(head)?, 3),
+        })
     }
 
     /// Ranks the steps that agents made; a user's or a program's step decides nothing.
@@ -186,7 +205,9 @@ impl Judged<'_> {
         let decides = |step: &Step<'_>| shape != Shape::One || step.span.kind == SpanKind::Llm;
         let score = |index: usize| {
             self.steps.get(index).filter(|step| decides(step))?;
-            Some(self.score(index, DECISIVE)? + self.score(index, &of_shape)?)
+            // What teams have in common does not hold for a single agent.
+            let shared = if shape == Shape::One { 0.0 } else { self.score(index, DECISIVE)? };
+            Some(shared + self.score(index, &of_shape)?)
         };
         let head = self.heads.get(of_shape.as_str()).copied().unwrap_or(usize::MAX);
         let scores: Vec<Option<f64>> = (0..self.steps.len()).map(score).collect();
@@ -201,9 +222,6 @@ impl Judged<'_> {
                 probability: (score - highest).exp() / total,
                 because: Vec::new(),
             });
-        }
-        if shape == Shape::One {
-            around(&mut candidates);
         }
         candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         for candidate in candidates.iter_mut().take(3) {
@@ -220,31 +238,20 @@ impl Judged<'_> {
         let head = if is_among { FAILED_AMONG } else { FAILED_ALONE };
         let scores = self.model.scores(&features);
         let failed = self.heads.get(head).and_then(|head| scores.get(*head)).map(|score| sigmoid(f64::from(*score)));
-        let threshold = model::shipped().threshold(head);
-        (failed, failed.zip(threshold).is_some_and(|(failed, threshold)| failed >= f64::from(threshold)))
+        let threshold = self.model.threshold(head);
+        (failed, failed.zip(threshold).is_some_and(|(failed, threshold)| failed >= threshold))
     }
+}
+
+/// Returns whether models were taught to name a leaf at steps.
+pub(crate) fn names_leaf(leaf: &str) -> bool {
+    model::shipped().heads().iter().any(|head| head.strip_prefix(LEAF) == Some(leaf))
 }
 
 impl Claim {
     /// Returns the categories of TRAIL that the leaf stands for.
     pub fn categories(&self) -> &'static [String] {
         Catalog::builtin().leaf(&self.leaf).map_or(&[], |leaf| leaf.trail.as_slice())
-    }
-}
-
-/// Gives every candidate the mean probability of those near it: of a single agent the place is told at best roughly,
-/// and then the middle of where it may be is a better answer than its peak.
-fn around(candidates: &mut [Candidate]) {
-    const NEAR: usize = 2;
-    let probabilities: Vec<f64> = candidates.iter().map(|candidate| candidate.probability).collect();
-    for (index, candidate) in candidates.iter_mut().enumerate() {
-        let near = probabilities.iter().skip(index.saturating_sub(NEAR)).take(index.min(NEAR) + NEAR + 1);
-        let share = if index < NEAR { index + NEAR + 1 } else { 2 * NEAR + 1 };
-        candidate.probability = near.sum::<f64>() / f64::from(u32::try_from(share).unwrap_or(u32::MAX));
-    }
-    let total: f64 = candidates.iter().map(|candidate| candidate.probability).sum();
-    for candidate in candidates.iter_mut().filter(|_| total > 0.0) {
-        candidate.probability /= total;
     }
 }
 

@@ -32,8 +32,6 @@ struct File {
     trained_on: BTreeSet<String>,
     /// The shipped weights, then those of each fold.
     weights: Vec<Weights>,
-    /// Settings learnt with the weights.
-    thresholds: BTreeMap<String, f32>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +40,8 @@ struct Weights {
     bias: Vec<f32>,
     /// For each feature, for each head.
     rows: Vec<Vec<f32>>,
+    /// From which probability on something is said, chosen within what these weights were trained on.
+    thresholds: BTreeMap<String, f32>,
 }
 
 /// Every model there is.
@@ -72,13 +72,7 @@ pub(super) fn shipped() -> &'static Models {
 
 impl File {
     fn empty() -> Self {
-        Self {
-            heads: Vec::new(),
-            features: Vec::new(),
-            trained_on: BTreeSet::new(),
-            weights: Vec::new(),
-            thresholds: BTreeMap::new(),
-        }
+        Self { heads: Vec::new(), features: Vec::new(), trained_on: BTreeSet::new(), weights: Vec::new() }
     }
 }
 
@@ -95,14 +89,14 @@ impl Models {
     pub(super) fn heads(&self) -> &[String] {
         &self.file.heads
     }
-
-    /// Returns a setting; `None` when nothing was learnt about it, and then nothing is claimed.
-    pub(super) fn threshold(&self, name: &str) -> Option<f32> {
-        self.file.thresholds.get(name).copied()
-    }
 }
 
 impl Model<'_> {
+    /// Returns from which probability on something is said; `None` when nothing was learnt about it, and then nothing is.
+    pub(super) fn threshold(&self, name: &str) -> Option<f64> {
+        self.weights?.thresholds.get(name).copied().map(f64::from)
+    }
+
     /// Returns what every head says about a row: log odds, or a rank among the rows of a run.
     pub(super) fn scores(&self, features: &Features) -> Vec<f32> {
         let Some(weights) = self.weights else { return Vec::new() };

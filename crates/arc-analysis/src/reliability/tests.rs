@@ -159,6 +159,20 @@ fn days_add_up_to_tool_accuracy_and_limits() {
 }
 
 /// Counts of at most `limit` trials.
+#[test]
+fn all_passed_all_failed_and_nothing_known_are_three_different_answers() {
+    let passed = of_tasks(vec![tally(Some("a"), 9, 0, 0)]);
+    let failed = of_tasks(vec![tally(Some("a"), 0, 9, 0)]);
+    let nothing = of_tasks(Vec::new());
+    assert_eq!(
+        (passed.success.estimate, failed.success.estimate, nothing.success.estimate),
+        (Some(1.0), Some(0.0), None)
+    );
+    let letter = |of: &Reliability| of.grade.as_ref().map(|grade| grade.letter);
+    assert_ne!(letter(&passed), letter(&failed));
+    assert_eq!((letter(&nothing), nothing.success.interval, nothing.success_macro), (None, None, None));
+}
+
 fn trials(limit: u64) -> impl Strategy<Value = (u64, u64)> {
     (1..=limit).prop_flat_map(|n| (0..=n, Just(n)))
 }
@@ -208,6 +222,41 @@ proptest! {
     }
 
     /// Wilson's interval holds exactly the shares that a score test would not reject.
+    #[test]
+    fn a_run_that_succeeds_instead_of_failing_never_lowers_a_rate(
+        counts in prop::collection::vec((0u64..6, 1u64..6), 1..10), better in any::<prop::sample::Index>()
+    ) {
+        let tasks = |counts: &[(u64, u64)]| counts.iter().enumerate()
+            .map(|(index, (good, bad))| tally(Some(&index.to_string()), *good, *bad, 0)).collect();
+        let before = of_tasks(tasks(&counts));
+        let mut improved = counts.clone();
+        let one = &mut improved[better.index(counts.len())];
+        *one = (one.0 + 1, one.1 - 1);
+        let after = of_tasks(tasks(&improved));
+        prop_assert!(after.success.estimate > before.success.estimate);
+        let mean = |of: &Reliability| of.success_macro.as_ref().map(|mean| mean.value);
+        prop_assert!(mean(&after) > mean(&before));
+        let low = |of: &Reliability| of.success_naive.interval.map(|ends| ends.low);
+        prop_assert!(low(&after) > low(&before));
+        for (one, other) in before.pass_hat_k.iter().zip(&after.pass_hat_k).chain(before.pass_at_k.iter().zip(&after.pass_at_k)) {
+            prop_assert!(other.value + 1e-12 >= one.value);
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_runs_arrive_changes_no_figure(counts in prop::collection::vec((0u64..6, 0u64..6), 0..10)) {
+        let tasks = |numbers: &mut dyn Iterator<Item = usize>| numbers
+            .map(|index| tally(Some(&index.to_string()), counts[index].0, counts[index].1, 0)).collect();
+        let forward = of_tasks(tasks(&mut (0..counts.len())));
+        let backward = of_tasks(tasks(&mut (0..counts.len()).rev()));
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
+        prop_assert_eq!(forward.success.successes, backward.success.successes);
+        let ends = |of: &Reliability| of.success.interval.map_or((0.0, 0.0), |ends| (ends.low, ends.high));
+        let (a, b) = (ends(&forward), ends(&backward));
+        prop_assert!(close(a.0, b.0) && close(a.1, b.1), "{:?} {:?}", a, b);
+        prop_assert_eq!(forward.grade.map(|grade| grade.letter), backward.grade.map(|grade| grade.letter));
+    }
+
     #[test]
     fn wilsons_ends_are_where_the_score_test_turns((successes, n) in trials(5_000)) {
         let interval = wilson(successes, n).unwrap();
