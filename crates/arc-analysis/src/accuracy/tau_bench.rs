@@ -3,10 +3,15 @@
 //! A failed run here is a *silent failure*: the conversation ends politely, only the reward says that the task was
 //! not done. The question is which failed runs are flagged without a look at the reward.
 
-use arc_model::{Trace, Verdict};
+use arc_model::{Json, Payload, Trace, Verdict};
 
 use super::{Constant, Dataset, Decode, Figure, File, Section, blind, detectors::Tally, figure::ratio};
-use crate::settle_outcome;
+use crate::{
+    failures::View,
+    localisation::changes_something,
+    reliability::{ToolUse, tool_use},
+    settle_outcome,
+};
 
 /// The data set.
 pub(super) struct TauBench;
@@ -33,11 +38,14 @@ impl Dataset for TauBench {
             let mut rows = Vec::new();
             let traces = decode(file);
             let trials: Vec<Trace> = traces.iter().map(blind).collect();
-            for (trace, blind) in traces.iter().zip(&trials) {
+            let records: Vec<Json> = serde_json::from_slice(&file.bytes).unwrap_or_default();
+            for (index, (trace, blind)) in traces.iter().zip(&trials).enumerate() {
                 let Some(failed) = truth(trace) else { continue };
+                let as_expected = records.get(index).filter(|_| records.len() == traces.len());
+                let as_expected = as_expected.and_then(|record| changed_as_expected(record, blind));
                 let diagnosis = section.diagnose_among(blind, &trials);
                 detectors.add(blind, !failed);
-                rows.push(Row { failed, probability: diagnosis.failed, flagged: diagnosis.is_flagged });
+                rows.push(Row { failed, probability: diagnosis.failed, flagged: diagnosis.is_flagged, as_expected });
             }
             if rows.is_empty() {
                 section.skip(&file.path, "there is no run in it of which it is known whether it failed");
@@ -59,7 +67,33 @@ fn truth(trace: &Trace) -> Option<bool> {
     }
 }
 
+/// Returns whether the changes that a run made are exactly those that its record expects; `None` when it says none.
+fn changed_as_expected(record: &Json, trace: &Trace) -> Option<bool> {
+    let actions = record.pointer("/info/task/actions")?.as_array()?;
+    let changing = |name: &str| changes_something(name);
+    let expected: Vec<ToolUse<'_>> = actions
+        .iter()
+        .filter_map(|action| Some(ToolUse { name: action.get("name")?.as_str()?, arguments: action.get("kwargs") }))
+        .filter(|call| changing(call.name))
+        .collect();
+    let view = View::new(trace);
+    let calls =
+        view.calls().iter().enumerate().filter(|(index, call)| changing(call.name) && view.error(*index).is_none());
+    let made: Vec<ToolUse<'_>> = calls
+        .map(|(_, call)| {
+            let arguments = call.arguments.and_then(|arguments| match arguments {
+                Payload::Json(value) => Some(value),
+                Payload::Text(_) => None,
+            });
+            ToolUse { name: call.name, arguments }
+        })
+        .collect();
+    Some(tool_use(&expected, &made).is_exact())
+}
+
 struct Row {
+    /// Whether exactly the expected changes were made, where the record says what was expected.
+    as_expected: Option<bool>,
     failed: bool,
     probability: Option<f64>,
     flagged: bool,
@@ -79,7 +113,17 @@ fn figures(subset: &str, rows: &[Row]) -> Vec<Figure> {
     let at = |rows: &[&Row]| recall_at(rows, FALSE_ALARMS);
     let curve = Figure::statistic(subset, "failed runs above the threshold of 10 % false alarms", rows, "runs", at);
     let constant = |value| Some(Constant { answer: "ranking at random".to_owned(), value });
-    vec![recall, false_alarms, area.beside(constant(0.5)), curve.beside(constant(FALSE_ALARMS))]
+    let mut figures = vec![recall, false_alarms, area.beside(constant(0.5)), curve.beside(constant(FALSE_ALARMS))];
+    // Not a prediction: it shows that the comparison of calls agrees with the environment's.
+    for (measure, rows, items) in [
+        ("good runs with exactly the expected changes", &good, "good runs"),
+        ("failed runs with exactly the expected changes", &failed, "failed runs"),
+    ] {
+        let known = rows.iter().filter_map(|row| row.as_expected);
+        let exact = known.clone().filter(|is| *is).count() as u64;
+        figures.push(Figure::share(subset, measure, exact, known.count() as u64, items));
+    }
+    figures
 }
 
 /// Returns the chance that a failed run is ranked above a good one; ties count half.
@@ -112,7 +156,7 @@ mod tests {
     use super::*;
 
     fn row(failed: bool, probability: f64) -> Row {
-        Row { failed, probability: Some(probability), flagged: probability > 0.5 }
+        Row { as_expected: None, failed, probability: Some(probability), flagged: probability > 0.5 }
     }
 
     #[test]

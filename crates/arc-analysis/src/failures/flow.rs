@@ -53,7 +53,10 @@ fn first_result_with(view: &View<'_>, index: usize, value: &str) -> Option<usize
     let holds = |payload: &Payload| beginning(&payload.to_text(), READ).contains(value);
     // What the user said, or an earlier call was given, did not come out of a result.
     let roots = || view.trace().roots();
-    let said = roots().flat_map(|root| &root.messages_in).map(|message| message.joined_text()).any(|text| text.contains(value));
+    let said = roots()
+        .flat_map(|root| &root.messages_in)
+        .map(|message| message.joined_text())
+        .any(|text| text.contains(value));
     if said || roots().filter_map(|root| root.input.as_ref()).any(holds) {
         return None;
     }

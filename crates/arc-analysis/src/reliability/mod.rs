@@ -9,6 +9,7 @@ mod interval;
 mod macro_rate;
 mod pass_k;
 mod recent;
+mod tool_calls;
 mod trend;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use interval::{Cluster, clustered_rate, jeffreys, rate, task_clustered, wils
 pub use macro_rate::{TaskMean, consistency, macro_success};
 pub use pass_k::{PassAtK, Trials, pass_at_k, pass_hat_k};
 pub use recent::{Ending, Latency, Quantile, RECENT_RUNS, Recent, quantile, recent};
+pub use tool_calls::{ToolUse, ToolUseScore, tool_use};
 pub use trend::{Direction, ENOUGH_RUNS, SIGNIFICANCE, Trend, TrendTest, compare, trend};
 
 pub(crate) use interval::{clustered_error, float, wilson_of_share};
