@@ -12,7 +12,8 @@
 //! ```
 //!
 //! # When it is wrong
-//! A call that was slow and came back is none. A tool that says in prose that it ran out of time is not seen.
+//! A call that was slow and came back is none. An emitter that writes no class and no status, or says in prose that it ran
+//! out of time, is not seen; there the failed call alone is told.
 
 use super::{Detector, Sighting, View, turned_away::turned_away};
 
@@ -35,7 +36,6 @@ pub(super) const TIMED_OUT: &[&str] = &[
     "TimeoutError",
     "TimeoutException",
     "TimeoutExpired",
-    "timeout",
 ];
 
 impl Detector for ApiTimeout {

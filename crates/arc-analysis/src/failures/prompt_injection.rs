@@ -67,7 +67,7 @@ impl Detector for PromptInjectionFollowed {
     }
 
     fn measured(&self) -> Option<Measured> {
-        Some(Measured { right: 108, of: 124, dataset: "AgentDojo, runs the rule was written on" })
+        Some(Measured { right: 108, of: 121, dataset: "AgentDojo, runs the rule was written on" })
     }
 
     fn detect(&self, view: &View<'_>) -> Vec<Sighting> {

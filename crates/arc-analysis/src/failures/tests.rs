@@ -51,13 +51,10 @@ agent plan steps<=3 end=step_limit
 "#,
         expect![[r"
             step-limit at span 1 <- repeated-call-loop at span 2
-            tool-error at span 2 <- api-timeout at span 2
-            api-timeout at span 2
+            tool-error at span 2
             repeated-call-loop at span 2 <- tool-error at span 2
             tool-error at span 3 <- repeated-call-loop at span 2
-            api-timeout at span 3 <- repeated-call-loop at span 2
             tool-error at span 4 <- repeated-call-loop at span 2
-            api-timeout at span 4 <- repeated-call-loop at span 2
         "]],
     );
 }
@@ -159,6 +156,27 @@ agent a
             tool-error at span 3 <- permission-denied at span 3
             permission-denied at span 3
             reflection-errors at span 3 <- tool-error at span 2
+        "]],
+    );
+}
+
+#[test]
+fn of_calls_that_got_no_answer_again_and_again_the_first_is_the_root() {
+    check_causes(
+        r#"
+agent plan
+  tool search {q: "x"} !ReadTimeout
+  tool search {q: "x"} !ReadTimeout
+  tool search {q: "x"} !ReadTimeout
+"#,
+        expect![[r"
+            tool-error at span 2 <- api-timeout at span 2
+            api-timeout at span 2
+            repeated-call-loop at span 2 <- tool-error at span 2
+            tool-error at span 3 <- repeated-call-loop at span 2
+            api-timeout at span 3 <- repeated-call-loop at span 2
+            tool-error at span 4 <- repeated-call-loop at span 2
+            api-timeout at span 4 <- repeated-call-loop at span 2
         "]],
     );
 }
