@@ -70,15 +70,17 @@ fn truth(trace: &Trace) -> Option<bool> {
 /// Returns whether the changes that a run made are exactly those that its record expects; `None` when it says none.
 fn changed_as_expected(record: &Json, trace: &Trace) -> Option<bool> {
     let actions = record.pointer("/info/task/actions")?.as_array()?;
-    let changing = |name: &str| changes_something(name);
     let expected: Vec<ToolUse<'_>> = actions
         .iter()
         .filter_map(|action| Some(ToolUse { name: action.get("name")?.as_str()?, arguments: action.get("kwargs") }))
-        .filter(|call| changing(call.name))
+        .filter(|call| changes_something(call.name))
         .collect();
     let view = View::new(trace);
-    let calls =
-        view.calls().iter().enumerate().filter(|(index, call)| changing(call.name) && view.error(*index).is_none());
+    let calls = view
+        .calls()
+        .iter()
+        .enumerate()
+        .filter(|(index, call)| changes_something(call.name) && view.error(*index).is_none());
     let made: Vec<ToolUse<'_>> = calls
         .map(|(_, call)| {
             let arguments = call.arguments.and_then(|arguments| match arguments {

@@ -44,8 +44,8 @@ impl Detector for PrematureStop {
     }
 
     fn detect(&self, view: &View<'_>) -> Vec<Sighting> {
-        let lists = view.calls().iter().filter_map(|call| Some((call, items(call)?)));
-        lists.last().and_then(|(call, items)| sighting(view, call, &items)).into_iter().collect()
+        let mut lists = view.calls().iter().filter_map(|call| Some((call, items(call)?)));
+        lists.next_back().and_then(|(call, items)| sighting(view, call, &items)).into_iter().collect()
     }
 }
 

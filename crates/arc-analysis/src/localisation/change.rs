@@ -29,9 +29,8 @@ impl Changes {
         match self.first {
             Some(first) if first == index => told.push(("first change", 1.0)),
             Some(first) if first < index => told.push(("after the first change", 1.0)),
-            Some(_) => {}
             None if index > 0 => told.push(("place without a change", ratio(index, self.asked.len()))),
-            None => {}
+            _ => {}
         }
         told
     }
