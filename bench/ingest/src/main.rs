@@ -71,7 +71,7 @@ fn main() -> Result<()> {
         }
         "growth" => {
             let sizes: Vec<u64> =
-                (4..).map(|power| 10_u64.pow(power)).take_while(|size| *size <= arguments.most).collect();
+                (4..=9).map(|power| 10_u64.pow(power)).take_while(|size| *size <= arguments.most).collect();
             report::write_growth(&growth::run(&server()?, &sizes)?, arguments.results.as_deref())
         }
         "load" => {
