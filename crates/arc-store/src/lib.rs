@@ -29,6 +29,6 @@ pub use query::{Change, ChangeSeq, CostQuery, Cursor, FindingQuery, Page, RunQue
 pub use record::{Expected, Record, RecordContent, RecordOrder, RecordQuery, RecordWrite};
 pub use recount::{reason_key, recount, utc_day};
 pub use recount_costs::recount_costs;
-pub use registry::{Project, Registry};
+pub use registry::{Project, Registry, WorkId};
 pub use search::{SearchHit, SearchQuery};
 pub use trace_store::{Appended, Settled, TraceStore, Unsettled, WriteMark};

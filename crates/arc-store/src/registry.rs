@@ -1,6 +1,8 @@
 //! The small, transactional side of storage: what people and programs decide, and the ledger of what
 //! was captured; not what was captured itself.
 
+use std::time::Duration;
+
 use arc_model::{Alert, Capture, Delivery, ProjectId, Timestamp};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,10 @@ pub struct Project {
     /// When it was first seen.
     pub created_at: Timestamp,
 }
+
+/// A piece of work that programs share out: a hash of what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkId(pub [u8; 16]);
 
 /// Projects, the capture ledger, alerts, and [records](Record) of everything else that is decided.
 #[async_trait]
@@ -100,5 +106,14 @@ pub trait Registry: Send + Sync {
     /// they are in it.
     async fn records(&self, _project: &ProjectId, _query: &RecordQuery) -> Result<Page<Record>, StoreError> {
         Err(StoreError::Unsupported("records"))
+    }
+
+    /// Gives pieces of work to a program until a time is over, by the registry's clock; returns for each whether the
+    /// program has it now.
+    ///
+    /// - MUST give a piece of work to one program at a time.
+    /// - Who has one is given it again, for the time asked for now; none at all gives it back.
+    async fn lease(&self, _program: &str, _work: &[WorkId], _time: Duration) -> Result<Vec<bool>, StoreError> {
+        Err(StoreError::Unsupported("leases of work"))
     }
 }

@@ -6,15 +6,18 @@
 //! leases are by the clock of the database. A lease only saves work: runs that were analysed twice
 //! replace each other, findings included.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use arc_model::{ProjectId, Timestamp};
-use arc_store::{StoreError, Unsettled, WriteMark};
+use arc_store::{StoreError, Unsettled, WorkId, WriteMark};
 use deadpool_postgres::GenericClient;
 
 use super::{
     append::{trace_id, unsigned},
-    names::Names,
+    names::{self, Names},
     read::{get, query, texts},
 };
 
@@ -74,4 +77,20 @@ pub(super) async fn unsettled(
     // What is left there another program was faster with, or is being written to and asked for again soon.
     found.retain(|(key, _)| free.get(key).is_none_or(|is_ours| *is_ours));
     Ok(found.into_iter().map(|(_, unsettled)| unsettled).collect())
+}
+
+/// Gives pieces of work to a program; returns for each whether it has it now.
+pub(super) async fn work(
+    db: &impl GenericClient,
+    program: &str,
+    work: &[WorkId],
+    time: Duration,
+) -> Result<Vec<bool>, StoreError> {
+    const ATTEMPTED: &str = "lease work";
+    query(db, ATTEMPTED, include_str!("sql/end_leases.sql"), &[]).await?;
+    let ids: Vec<&[u8]> = work.iter().map(|work| work.0.as_slice()).collect();
+    let (program, seconds) = (names::escape(program), time.as_secs_f64());
+    let rows = query(db, ATTEMPTED, include_str!("sql/lease_work.sql"), &[&ids, &program, &seconds]).await?;
+    let given: BTreeSet<Vec<u8>> = rows.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
+    Ok(ids.into_iter().map(|id| given.contains(id)).collect())
 }

@@ -42,7 +42,7 @@ use arc_model::{
 use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
     RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
-    Unsettled,
+    Unsettled, WorkId,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -375,5 +375,9 @@ impl Registry for PostgresStore {
 
     async fn records(&self, project: &ProjectId, query: &RecordQuery) -> Result<Page<Record>, StoreError> {
         records::list(&self.connect().await?, project, query).await
+    }
+
+    async fn lease(&self, program: &str, work: &[WorkId], time: Duration) -> Result<Vec<bool>, StoreError> {
+        lease::work(&self.connect().await?, program, work, time).await
     }
 }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_alerts.sql"),
     include_str!("migrations/0003_records.sql"),
     include_str!("migrations/0004_keeping.sql"),
+    include_str!("migrations/0005_leases.sql"),
 ];
 
 /// The oldest PostgreSQL this opens: the oldest that its makers maintain.

@@ -17,6 +17,7 @@ pub(crate) mod copy;
 mod costs;
 mod delete;
 mod error;
+mod lease;
 mod listing;
 mod packed;
 pub(crate) mod place;
@@ -47,7 +48,7 @@ use arc_model::{
 use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
     RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
-    Unsettled,
+    Unsettled, WorkId,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -417,5 +418,10 @@ impl Registry for SqliteStore {
     async fn records(&self, project: &ProjectId, query: &RecordQuery) -> Result<Page<Record>, StoreError> {
         let (project, query) = (project.clone(), query.clone());
         self.read("list records", move |db, _| records::list(db, &project, &query)).await
+    }
+
+    async fn lease(&self, program: &str, work: &[WorkId], time: Duration) -> Result<Vec<bool>, StoreError> {
+        let (program, work) = (program.to_owned(), work.to_vec());
+        self.writer.write(move |db| lease::lease(db, &program, &work, time)).await
     }
 }

@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_records.sql"),
     include_str!("migrations/0007_keeping.sql"),
     include_str!("migrations/0008_packed_runs.sql"),
+    include_str!("migrations/0009_leases.sql"),
 ];
 
 /// "arcE", in the header of the file; tells our databases from anybody else's.

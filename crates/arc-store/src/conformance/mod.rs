@@ -17,6 +17,7 @@ pub mod costs;
 pub mod delete;
 pub mod figures;
 mod generate;
+pub mod leases;
 pub mod listings;
 mod make;
 pub mod projects;
@@ -119,6 +120,9 @@ macro_rules! for_each_case {
             records::records_are_listed_by_rank_and_tag_in_pages,
             records::records_are_those_of_one_project_and_collection,
             records::names_and_pages_that_cannot_be_are_refused,
+            leases::work_is_given_to_one_program_at_a_time,
+            leases::a_lease_ends_with_its_time,
+            leases::of_programs_that_ask_at_once_one_gets_the_work,
             captures::what_became_of_a_source_is_replaced,
             captures::what_became_of_a_source_adds_up,
             captures::sources_are_listed_by_their_latest_news,

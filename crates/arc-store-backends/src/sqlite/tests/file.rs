@@ -82,7 +82,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
     let db = Connection::open(&path).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     db.close().unwrap();
-    assert!(matches!(refusal(&path), StoreError::Newer { found: 99, known: 8 }));
+    assert!(matches!(refusal(&path), StoreError::Newer { found: 99, known: 9 }));
 }
 
 #[tokio::test]
