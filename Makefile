@@ -59,8 +59,18 @@ $(POSTGRES_STAMP):
 	  print(next(root.rglob("bin/initdb")).resolve().parent)' > $@.new
 	@mv $@.new $@
 
-test-rust: $(POSTGRES_STAMP)
-	ARC_EVAL_TEST_POSTGRES="$${ARC_EVAL_TEST_POSTGRES:-$$(cat $(POSTGRES_STAMP))}" $(CARGO_TEST) --workspace
+# ClickHouse's own engine, from a wheel, behind a small front of the tests (crates/arc-store-backends/tests/clickhouse_server).
+# As above: with the variable set, nothing that needs it is skipped.
+CLICKHOUSE_STAMP := $(VENV)/clickhouse.stamp
+
+$(CLICKHOUSE_STAMP):
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'chdb-core>=26,<27'
+	@echo '$(abspath $(VENV))/bin/python' > $@
+
+test-rust: $(POSTGRES_STAMP) $(CLICKHOUSE_STAMP)
+	ARC_EVAL_TEST_POSTGRES="$${ARC_EVAL_TEST_POSTGRES:-$$(cat $(POSTGRES_STAMP))}" \
+	ARC_EVAL_TEST_CLICKHOUSE="$${ARC_EVAL_TEST_CLICKHOUSE:-$$(cat $(CLICKHOUSE_STAMP))}" $(CARGO_TEST) --workspace
 	cargo test --workspace --doc --quiet
 
 # The binaries that the Python and browser tests start.

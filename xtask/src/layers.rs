@@ -45,6 +45,7 @@ const OUTSIDE_WORLDS: &[(&str, &[&str])] = &[
     ("rusqlite", &["arc-store-backends"]),
     ("tokio-postgres", &["arc-store-backends"]),
     ("deadpool-postgres", &["arc-store-backends"]),
+    ("clickhouse", &["arc-store-backends"]),
     ("tokio", &["arc-store-backends", "arc-app", "arc-server", "arc-eval", "scripted-llm", "ingest"]),
     ("anyhow", &["arc-eval", "scripted-llm", "xtask", "ingest"]),
     ("ureq", &["arc-eval", "arc-ship"]),

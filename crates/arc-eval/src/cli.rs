@@ -36,9 +36,13 @@ pub(crate) struct Common {
         global = true,
         help_heading = EVERYWHERE,
         value_name = "URL",
-        help = "Where runs are stored: sqlite:///path/to/file.db, postgres://user@host/database, or sqlite::memory:"
+        help = "Where runs are stored: sqlite:///path/to/file.db, postgres://user@host/database, \
+                clickhouse://user@host/database, or sqlite::memory:"
     )]
     pub(crate) store: Option<String>,
+    /// Where the rest is kept beside a clickhouse:// store: `postgres://` or `sqlite://`, as above
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
+    pub(crate) registry: Option<String>,
     /// The project to write to and read from
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) project: Option<String>,
@@ -86,6 +90,9 @@ pub(crate) enum Command {
     Collect(Collect),
     /// Check that runs are captured: the spool, the store, the server, and what is missing
     Doctor(Doctor),
+    /// Look after stores
+    #[command(subcommand)]
+    Store(Store),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -96,6 +103,19 @@ pub(crate) enum Command {
     Reference {
         /// The page
         page: crate::reference::Page,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Print the statements that make a ClickHouse store, on one node or on a cluster
+    Ddl {
+        /// Make it on this cluster: replicated, and sharded by trace
+        #[arg(long, value_name = "NAME")]
+        cluster: Option<String>,
+        /// The database
+        #[arg(long, value_name = "NAME", default_value = "arc_eval")]
+        database: String,
     },
 }
 

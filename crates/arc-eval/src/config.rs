@@ -42,7 +42,13 @@ const STORE: Setting = Setting {
     key: "store",
     variable: "ARC_EVAL_STORE",
     default: "sqlite://HOME/arc-eval.db",
-    what: "Where runs are stored: sqlite:///path/to/file.db, postgres://user:password@host/database, or sqlite::memory:. Flag --store.",
+    what: "Where runs are stored: sqlite:///path/to/file.db, postgres://user:password@host/database, clickhouse://user:password@host:8123/database (with a registry), or sqlite::memory:. Flag --store.",
+};
+const REGISTRY: Setting = Setting {
+    key: "registry",
+    variable: "ARC_EVAL_REGISTRY",
+    default: "the store itself; a clickhouse:// store needs one",
+    what: "Where projects, alerts and the ledger of captures are kept beside a clickhouse:// store: postgres://user:password@host/database, which several servers share, or sqlite:///path/to/file.db. Flag --registry.",
 };
 const PROJECT: Setting = Setting {
     key: "project",
@@ -151,6 +157,7 @@ const LOG: Setting = Setting {
 pub(crate) const SETTINGS: &[&Setting] = &[
     &HOME,
     &STORE,
+    &REGISTRY,
     &PROJECT,
     &HOST,
     &PORT,
@@ -175,6 +182,8 @@ pub(crate) const SETTINGS: &[&Setting] = &[
 pub(crate) struct Config {
     home: Option<PathBuf>,
     pub(crate) store: String,
+    /// What is decided, where that is not in the store.
+    pub(crate) registry: Option<String>,
     /// Nobody named a store.
     pub(crate) store_is_default: bool,
     pub(crate) project: ProjectId,
@@ -242,6 +251,7 @@ impl Config {
         Ok(Self {
             home: home.map(Path::to_owned),
             store,
+            registry: flags.registry.clone().or_else(|| layers.get(&REGISTRY).map(|(registry, _)| registry)),
             store_is_default,
             project: arc_app::App::project(&project)?,
             host: layers.text(&HOST),
@@ -410,7 +420,7 @@ mod tests {
         assert_eq!((from_file.store.as_str(), from_file.port), ("sqlite://file.db", 9000));
         let variables = [("ARC_EVAL_STORE", "sqlite://env.db")];
         assert_eq!(resolve(&none, &variables, file).unwrap().store, "sqlite://env.db");
-        let flags = Common { store: Some("sqlite://flag.db".into()), project: None };
+        let flags = Common { store: Some("sqlite://flag.db".into()), ..Common::default() };
         assert_eq!(resolve(&flags, &variables, file).unwrap().store, "sqlite://flag.db");
     }
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use arc_store::{Registry, StoreError, TraceStore};
 
-use crate::{postgres::PostgresStore, sqlite::SqliteStore};
+use crate::{clickhouse::ClickHouseStore, postgres::PostgresStore, sqlite::SqliteStore};
 
 /// The two ports of an open store.
 #[derive(Clone)]
@@ -26,7 +26,53 @@ pub async fn open(url: &str) -> Result<Stores, StoreError> {
         Place::File(path) => start(move || SqliteStore::open(path)).await,
         Place::Memory => start(SqliteStore::in_memory).await,
         Place::Postgres(url) => PostgresStore::open(&url).await.map(stores),
+        Place::ClickHouse(_) => Err(needs_registry()),
     }
+}
+
+/// Opens the store a URL names with a registry elsewhere, making what does not exist.
+///
+/// `clickhouse://user:password@host:8123/database` holds what was captured only, so what was decided is in the
+/// `SQLite` file or PostgreSQL database that `registry` names. Any other store is its own registry.
+pub async fn open_with(url: &str, registry: Option<&str>) -> Result<Stores, StoreError> {
+    match check_pair(parse(url)?, registry)? {
+        (Place::ClickHouse(url), Some(registry)) => {
+            let registry = open(registry).await?.registry;
+            let traces = ClickHouseStore::open(&url, Arc::clone(&registry)).await?;
+            Ok(Stores { traces: Arc::new(traces), registry })
+        }
+        _ => open(url).await,
+    }
+}
+
+/// Like [`open_with`], for a program that reads: what does not exist is refused, not made.
+pub async fn open_existing_with(url: &str, registry: Option<&str>) -> Result<Stores, StoreError> {
+    match check_pair(parse(url)?, registry)? {
+        (Place::ClickHouse(url), Some(registry)) => {
+            let registry = open_existing(registry).await?.registry;
+            let traces = ClickHouseStore::open_existing(&url, Arc::clone(&registry)).await?;
+            Ok(Stores { traces: Arc::new(traces), registry })
+        }
+        _ => open_existing(url).await,
+    }
+}
+
+fn check_pair(place: Place, registry: Option<&str>) -> Result<(Place, Option<&str>), StoreError> {
+    match (&place, registry) {
+        (Place::ClickHouse(_), None) => Err(needs_registry()),
+        (Place::ClickHouse(_), Some(_)) | (_, None) => Ok((place, registry)),
+        (_, Some(_)) => Err(StoreError::Invalid(
+            "this store is its own registry; name another registry only for a clickhouse:// store".to_owned(),
+        )),
+    }
+}
+
+fn needs_registry() -> StoreError {
+    StoreError::Invalid(
+        "a clickhouse:// store keeps what was captured only; name a registry for the rest: \
+         postgres://user:password@host/database or sqlite:///path/to/file.db"
+            .to_owned(),
+    )
 }
 
 /// Opens the store a URL names for a program that reads: one that does not exist is refused, not made.
@@ -38,6 +84,7 @@ pub async fn open_existing(url: &str) -> Result<Stores, StoreError> {
         Place::File(path) => start(move || SqliteStore::open_existing(path)).await,
         Place::Memory => start(SqliteStore::in_memory).await,
         Place::Postgres(url) => PostgresStore::open_existing(&url).await.map(stores),
+        Place::ClickHouse(_) => Err(needs_registry()),
     }
 }
 
@@ -76,6 +123,7 @@ enum Place {
     File(PathBuf),
     Memory,
     Postgres(String),
+    ClickHouse(String),
 }
 
 fn parse(url: &str) -> Result<Place, StoreError> {
@@ -85,6 +133,9 @@ fn parse(url: &str) -> Result<Place, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(Place::Postgres(url.to_owned()));
     }
+    if url.starts_with("clickhouse://") {
+        return Ok(Place::ClickHouse(url.to_owned()));
+    }
     match url.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() && !path.ends_with('/') => Ok(Place::File(PathBuf::from(path))),
         _ => {
@@ -92,7 +143,7 @@ fn parse(url: &str) -> Result<Place, StoreError> {
             let scheme = url.split(':').next().unwrap_or_default();
             Err(StoreError::Invalid(format!(
                 "no store can be opened by this `{scheme}` address; write sqlite:///path/to/file.db, \
-                 sqlite::memory: or postgres://user:password@host/database"
+                 sqlite::memory:, postgres://user:password@host/database or clickhouse://user:password@host:8123/database"
             )))
         }
     }
@@ -115,10 +166,21 @@ mod tests {
             ("postgres://me:secret@host:1/db?sslmode=require", "postgres://me@host:1/db?sslmode=require"),
             ("postgres://me:sec@ret@host/db?password=secret", "postgres://me@host/db"),
             ("postgres:///db?host=/run/postgresql", "postgres:///db?host=/run/postgresql"),
+            ("clickhouse://me:secret@host:8123/db?secure=true", "clickhouse://me@host:8123/db?secure=true"),
             ("sqlite:///a@b:c.db", "sqlite:///a@b:c.db"),
         ] {
             assert_eq!(without_password(url), shown);
         }
+    }
+
+    #[tokio::test]
+    async fn a_registry_belongs_to_clickhouse_and_to_nothing_else() {
+        let missing = open_with("clickhouse://me:secret@host/db", None).await.err().unwrap().to_string();
+        assert!(missing.contains("name a registry") && !missing.contains("secret"), "{missing}");
+        let useless = open_with("sqlite::memory:", Some("sqlite::memory:")).await.err().unwrap().to_string();
+        assert!(useless.contains("its own registry"), "{useless}");
+        let nested = open_with("clickhouse://host/db", Some("clickhouse://host/db")).await.err().unwrap().to_string();
+        assert!(nested.contains("name a registry"), "{nested}");
     }
 
     #[test]

@@ -62,9 +62,9 @@ fn home(config: &Config) -> Check {
 }
 
 /// Whether a store on another machine can be opened.
-async fn shared_store(url: &str) -> Check {
-    let shown = arc_store_backends::without_password(url);
-    match arc_store_backends::open_existing(url).await {
+async fn shared_store(config: &Config) -> Check {
+    let shown = arc_store_backends::without_password(&config.store);
+    match arc_store_backends::open_existing_with(&config.store, config.registry.as_deref()).await {
         Ok(_) => Check::new("store", State::Fine, shown, ""),
         Err(error) => {
             let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -77,8 +77,8 @@ async fn shared_store(url: &str) -> Check {
 }
 
 async fn store(config: &Config) -> Check {
-    if config.store.starts_with("postgres") {
-        return shared_store(&config.store).await;
+    if config.store.starts_with("postgres") || config.store.starts_with("clickhouse") {
+        return shared_store(config).await;
     }
     let Some(file) = config.store_file() else {
         let todo = "name a file with --store or ARC_EVAL_STORE to keep runs";

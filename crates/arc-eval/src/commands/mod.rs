@@ -20,6 +20,7 @@ mod run;
 mod search;
 mod select;
 mod serve;
+mod store;
 mod trace;
 mod vacuum;
 
@@ -74,6 +75,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Replay(arguments) => runtime()?.block_on(replay::run(&config()?, &arguments)),
         Command::Accuracy(arguments) => accuracy::run(&arguments),
+        Command::Store(arguments) => store::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Reference { page } => Ok(output::data(&reference::page(page)?)?),
     };
@@ -101,7 +103,9 @@ fn start_logging(config: Config) -> Result<Config, Failure> {
 
 /// Opens a store and puts the application on top of it.
 async fn open(config: &Config, store: &str) -> Result<App, Failure> {
-    let stores = arc_store_backends::open(store).await.map_err(|error| cannot_open(store, error))?;
+    // The registry is that of the store that was named, not of one in memory.
+    let registry = config.registry.as_deref().filter(|_| store == config.store);
+    let stores = arc_store_backends::open_with(store, registry).await.map_err(|error| cannot_open(store, error))?;
     app(config, stores)
 }
 
@@ -109,7 +113,7 @@ async fn open(config: &Config, store: &str) -> Result<App, Failure> {
 /// The default one is empty as long as it does not exist.
 async fn open_to_read(config: &Config) -> Result<App, Failure> {
     let store = config.store.as_str();
-    match arc_store_backends::open_existing(store).await {
+    match arc_store_backends::open_existing_with(store, config.registry.as_deref()).await {
         Ok(stores) => app(config, stores),
         Err(StoreError::Invalid(_)) if config.store_is_default && !config.store_exists() => open(config, MEMORY).await,
         Err(error) => Err(cannot_open(store, error)),

@@ -1,0 +1,256 @@
+//! ClickHouse keeps the contract, and what only this backend promises.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
+
+mod clickhouse_server;
+#[path = "exceptions/clickhouse.rs"]
+mod exceptions;
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use arc_model::{Message, ProjectId, Role, RunCosts, Span, SpanId, SpanKind, Timestamp, TraceId};
+use arc_store::{
+    ChangeSeq, Registry, Settled, StoreError, TraceStore, WriteMark,
+    conformance::{Backend, CASES, Case, EVERY_CASE, Generator, Subject},
+};
+use arc_store_backends::{
+    clickhouse::{ClickHouseStore, ddl},
+    open, open_existing_with, open_with,
+};
+use clickhouse::Client;
+use clickhouse_server::{PASSWORD, Server};
+use tokio::{runtime::Runtime, task::JoinSet};
+
+/// Threads that run cases; the engine runs one query at a time.
+const AT_ONCE: usize = 2;
+
+const REGISTRY: Option<&str> = Some("sqlite::memory:");
+
+// All cases in one test, which starts one engine; a failure names the cases.
+#[test]
+fn clickhouse_keeps_the_contract() {
+    let Some(server) = Server::start() else { return };
+    let cases =
+        EVERY_CASE.iter().filter(|(name, _)| exceptions::CLICKHOUSE.iter().all(|exception| exception.case != *name));
+    let cases: Mutex<VecDeque<&(&str, Case)>> = Mutex::new(cases.collect());
+    let failed = Mutex::new(Vec::new());
+    let number = AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                let runtime = Runtime::new().unwrap();
+                loop {
+                    let Some((name, case)) = cases.lock().unwrap().pop_front() else { return };
+                    let databases = (0..50).map(|_| format!("case_{}", number.fetch_add(1, Ordering::Relaxed)));
+                    let urls: Mutex<Vec<String>> =
+                        Mutex::new(databases.map(|database| server.url(&database)).collect());
+                    let backend = Backend::new(move || {
+                        let url = urls.lock().unwrap().pop().unwrap();
+                        async move { empty_store(&url).await }
+                    });
+                    if catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(&backend)))).is_err() {
+                        failed.lock().unwrap().push(*name);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {} cases failed: {}", failed.len(), CASES.len(), failed.join(", "));
+}
+
+async fn empty_store(url: &str) -> Subject {
+    let stores = open_with(url, REGISTRY).await.unwrap();
+    Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
+}
+
+#[test]
+fn every_exception_names_a_case_and_a_reason() {
+    for exception in exceptions::CLICKHOUSE {
+        assert!(CASES.contains(&exception.case), "no case {}", exception.case);
+        assert!(!exception.reason.is_empty(), "no reason for {}", exception.case);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_a_store_from_opening_is_said_without_the_password() {
+    let Some(server) = Server::start() else { return };
+    client(&server, "default").query("CREATE DATABASE theirs").execute().await.unwrap();
+    client(&server, "theirs").query("CREATE TABLE t (x UInt8) ENGINE = Memory").execute().await.unwrap();
+    let cases = [
+        (server.address("arc", "wrong secret", "a"), "does not accept the password of user `arc`"),
+        ("clickhouse://arc:secret@127.0.0.1:1/db".to_owned(), "no answer from 127.0.0.1:1: "),
+        (server.url("theirs"), "is not of arc-eval and was left as it is"),
+    ];
+    for (url, said) in cases {
+        let error = open_with(&url, REGISTRY).await.err().unwrap();
+        let whole = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
+        assert!(whole.contains(said), "{whole}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+    let missing = open_existing_with(&server.url("not_made"), REGISTRY).await.err().unwrap();
+    assert!(matches!(&missing, StoreError::Invalid(why) if why.contains("has no store in its database `not_made`")));
+    open_with(&server.url("not_made"), REGISTRY).await.unwrap();
+    open_existing_with(&server.url("not_made"), REGISTRY).await.unwrap();
+}
+
+fn client(server: &Server, database: &str) -> Client {
+    Client::default()
+        .with_url(server.http())
+        .with_user("arc")
+        .with_password(PASSWORD)
+        .with_database(database)
+        .with_compression(clickhouse::Compression::None)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clickhouse_reads_the_statements_for_a_cluster() {
+    let Some(server) = Server::start() else { return };
+    let client = client(&server, "default");
+    let statements = ddl("arc_eval", Some("big")).unwrap();
+    assert!(statements.len() > 5);
+    for statement in statements.iter().filter(|statement| statement.starts_with("CREATE")) {
+        client
+            .query_raw(&format!("EXPLAIN AST {statement}"))
+            .execute()
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {statement}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_there_after_the_database_was_killed() {
+    let Some(mut server) = Server::start() else { return };
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    for round in 0..3 {
+        let store = ClickHouseStore::open(&server.url("arc_eval"), Arc::clone(&registry)).await.unwrap();
+        for number in 0..10 {
+            append(&store, round * 100 + number).await;
+        }
+        let settled: Vec<Settled> = (0..10).map(|number| settled(round * 100 + number)).collect();
+        store.settle(&settled, Timestamp::from_nanos(1)).await.unwrap();
+        server.kill_and_restart();
+        let store = ClickHouseStore::open_existing(&server.url("arc_eval"), Arc::clone(&registry)).await.unwrap();
+        for number in (0..=round).flat_map(|round| (0..10).map(move |number| round * 100 + number)) {
+            let found = store.trace(&ProjectId::default(), trace_id(number)).await.unwrap();
+            assert_eq!(found.map(|trace| trace.spans().len()), Some(BATCH), "trace {number}");
+        }
+        let expected = u64::try_from(10 * (round + 1)).unwrap();
+        let agents = store.agents(&ProjectId::default()).await.unwrap();
+        assert_eq!(agents.iter().map(|agent| agent.runs).sum::<u64>(), expected);
+        assert_eq!(store.last_change().await.unwrap(), ChangeSeq(expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_that_settle_at_once_take_numbers_in_order_and_lose_nothing() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let reader = ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap();
+    let mut writers = JoinSet::new();
+    for writer in 0..3 {
+        let (url, registry) = (url.clone(), Arc::clone(&registry));
+        writers.spawn(async move {
+            let store = ClickHouseStore::open(&url, registry).await.unwrap();
+            for round in 0..8 {
+                // One run of its own, and one that all of them settle.
+                let runs = [settled(1000 + writer * 100 + round), settled(round)];
+                store.settle(&runs, Timestamp::from_nanos(1)).await.unwrap();
+            }
+        });
+    }
+    let mut seen = ChangeSeq(0);
+    let mut newest = std::collections::BTreeMap::new();
+    while seen.0 < 3 * 8 * 2 {
+        while let Some(writer) = writers.try_join_next() {
+            writer.unwrap();
+        }
+        // Nothing with a lower number comes later.
+        for change in reader.changes(seen, 1000).await.unwrap() {
+            assert!(change.seq > seen);
+            seen = change.seq;
+            newest.insert(change.run.trace_id, change.run);
+        }
+    }
+    assert_eq!(newest.len(), 3 * 8 + 8);
+    let all: Vec<Settled> = newest
+        .keys()
+        .map(|trace| {
+            let number = (0..2000).find(|number| trace_id(*number) == *trace).unwrap();
+            settled(number)
+        })
+        .collect();
+    for agent in reader.agents(&ProjectId::default()).await.unwrap() {
+        let runs = all.iter().filter(|one| one.run.agent.name == agent.name);
+        let expected = arc_store::recount(runs.map(|one| (&one.run, one.findings.as_slice())));
+        assert_eq!(reader.figures(&ProjectId::default(), &agent.name).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_is_given_to_one_program_until_its_lease_expires() {
+    let Some(server) = Server::start() else { return };
+    let (url, lease) = (server.url("arc_eval"), Duration::from_secs(5));
+    let registry: Arc<dyn Registry> = open("sqlite::memory:").await.unwrap().registry;
+    let [first, second] = [
+        ClickHouseStore::open_with_lease(&url, Arc::clone(&registry), lease).await.unwrap(),
+        ClickHouseStore::open_with_lease(&url, Arc::clone(&registry), lease).await.unwrap(),
+    ];
+    for trace in 0..10 {
+        append(&first, trace).await;
+    }
+    let due = async |store: &ClickHouseStore, limit| {
+        let end = Timestamp::from_nanos(i64::MAX);
+        let due = store.unsettled(end, end, end, limit).await.unwrap();
+        due.into_iter().map(|unsettled| unsettled.trace_id).collect::<Vec<_>>()
+    };
+    let given = due(&first, 6).await;
+    let rest = due(&second, 100).await;
+    assert_eq!((given.len(), rest.len()), (6, 4));
+    assert!(given.iter().all(|trace| !rest.contains(trace)));
+    // Who has a lease is given the trace again.
+    assert_eq!(due(&first, 100).await, given);
+    tokio::time::sleep(lease + Duration::from_millis(200)).await;
+    assert_eq!(due(&second, 100).await.len(), 10);
+    assert!(due(&first, 100).await.is_empty());
+}
+
+const BATCH: usize = 20;
+
+async fn append(store: &ClickHouseStore, trace: i64) {
+    let spans: Vec<Span> = (0..BATCH)
+        .map(|number| {
+            let id = SpanId::derive(&[&number.to_le_bytes()]);
+            let mut span = Span::new(trace_id(trace), id, SpanKind::Llm, "call");
+            span.messages_in = vec![Message::text(Role::User, format!("{trace} {number} ").repeat(40)).into()];
+            span
+        })
+        .collect();
+    store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await.unwrap();
+}
+
+/// Returns a run that is the same each time.
+fn settled(trace: i64) -> Settled {
+    let (mut run, findings) = Generator::new(trace.unsigned_abs()).run(trace_id(trace));
+    run.is_running = false;
+    Settled { project: ProjectId::default(), mark: WriteMark(0), run, findings, costs: RunCosts::default() }
+}
+
+fn trace_id(number: i64) -> TraceId {
+    TraceId::derive(&[&number.to_le_bytes()])
+}
