@@ -24,7 +24,7 @@ impl App {
         id: &str,
     ) -> Result<Option<Kept<T>>, AppError> {
         let found = self.inner.registry.record(project, collection, id).await?;
-        found.map(read).transpose()
+        found.map(|record| read(&record)).transpose()
     }
 
     /// Returns those of these records that are there, by id.
@@ -38,7 +38,7 @@ impl App {
             return Ok(BTreeMap::new());
         }
         let found = self.inner.registry.records_by_id(project, collection, ids).await?;
-        found.into_iter().map(|record| Ok((record.id.clone(), read(record)?))).collect()
+        found.into_iter().map(|record| Ok((record.id.clone(), read(&record)?))).collect()
     }
 
     /// Returns a page of records.
@@ -48,7 +48,7 @@ impl App {
         query: &RecordQuery,
     ) -> Result<Page<T>, AppError> {
         let page = self.inner.registry.records(project, query).await?;
-        let items = page.items.into_iter().map(|record| Ok(read(record)?.value)).collect::<Result<_, AppError>>()?;
+        let items = page.items.into_iter().map(|record| Ok(read(&record)?.value)).collect::<Result<_, AppError>>()?;
         Ok(Page { items, next: page.next })
     }
 }
@@ -77,7 +77,7 @@ fn condition<K>(collection: &str, id: &str, replaces: Option<&Kept<K>>) -> Recor
     RecordWrite { collection: collection.to_owned(), id: id.to_owned(), expected, content: None }
 }
 
-fn read<T: DeserializeOwned>(record: Record) -> Result<Kept<T>, AppError> {
+fn read<T: DeserializeOwned>(record: &Record) -> Result<Kept<T>, AppError> {
     let value = serde_json::from_str(&record.body).map_err(|error| {
         AppError::Store(StoreError::Corrupt { attempted: format!("read record {}", record.id), source: error.into() })
     })?;

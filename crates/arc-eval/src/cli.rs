@@ -172,6 +172,7 @@ pub(crate) struct Reading {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Debug {
     /// Analyse this without storing it, instead of what is stored
     #[arg(long, value_name = "FILE|DIR|-", value_hint = ValueHint::AnyPath, conflicts_with = "live")]

@@ -174,8 +174,8 @@ fn two_versions_are_compared_with_each_other() {
     let runs: Vec<Run> = (0..40)
         .map(|number: u32| {
             let (version, outcome) = match number {
-                0..20 => ("1", if number % 2 == 0 { "ok" } else { "failed" }),
-                _ => ("2", if number % 10 == 0 { "failed" } else { "ok" }),
+                0..20 => ("1", if number.is_multiple_of(2) { "ok" } else { "failed" }),
+                _ => ("2", if number.is_multiple_of(10) { "failed" } else { "ok" }),
             };
             run(number + 1, &format!("agent a agent=a version={version} @{number}s +1s {outcome} by check\n")).1
         })

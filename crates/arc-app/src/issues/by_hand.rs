@@ -99,13 +99,12 @@ impl App {
         // One that was merged is itself again; a fingerprint that joined by its words begins one.
         let id = if first.from == part { part.to_owned() } else { first.strand.clone() };
         let known = self.kept::<Issue>(project, ISSUES, &id).await?;
-        let mut own = match &known {
-            Some(known) => known.value.clone(),
-            None => {
-                let leaf = self.inner.catalog.leaf(first.fingerprint.leaf.as_str());
-                let title = leaf.map_or(first.fingerprint.leaf.as_str(), |leaf| leaf.title.as_str());
-                Issue::new(&id, &first.fingerprint, title)
-            }
+        let mut own = if let Some(known) = &known {
+            known.value.clone()
+        } else {
+            let leaf = self.inner.catalog.leaf(first.fingerprint.leaf.as_str());
+            let title = leaf.map_or(first.fingerprint.leaf.as_str(), |leaf| leaf.title.as_str());
+            Issue::new(&id, &first.fingerprint, title)
         };
         (own.state, own.merged_into) = (IssueState::Open, None);
         own.members = mine.into_iter().map(|member| Member { from: id.clone(), ..member }).collect();

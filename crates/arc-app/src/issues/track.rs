@@ -376,7 +376,6 @@ fn rest(
     let is_empty = after.sightings.is_empty() && after.trials.is_empty();
     match (before, is_empty) {
         (Some(known), true) => writes.push(records::removal(RUNS, &id, known)),
-        (None, true) => {}
         (known, false) if known.is_none_or(|known| known.value != *after) => {
             let tags = after.sightings.iter().map(|sighting| tag_of_strand(&sighting.strand)).collect();
             writes.push(put(RUNS, &id, known, after.at.as_nanos(), tags, after)?);

@@ -39,9 +39,12 @@ async fn several_that_count_the_same_runs_at_once_count_each_once() {
             apps[0].ingest(&project(), failing(number, round)).await.unwrap();
         }
         apps[0].settle_all(&project()).await.unwrap();
-        let counting = apps.iter().cloned().map(|app| tokio::spawn(async move { app.catch_up_issues().await }));
-        for counted in counting.collect::<Vec<_>>() {
-            counted.await.unwrap().unwrap();
+        let mut counting = tokio::task::JoinSet::new();
+        for app in apps.iter().cloned() {
+            counting.spawn(async move { app.catch_up_issues().await });
+        }
+        while let Some(counted) = counting.join_next().await {
+            counted.unwrap().unwrap();
         }
         let query = IssueQuery { limit: 10, ..IssueQuery::default() };
         let issues = apps[1].issues(&project(), &query).await.unwrap().items;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Longest wait for something that has to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One request with these runs of an agent that books seats; each is asked for the same, and may time out.
 fn bookings(numbers: std::ops::Range<u64>, version: &str, fails: bool) -> String {
