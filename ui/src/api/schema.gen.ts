@@ -38,6 +38,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{name}/learning": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what an agent learnt: how it did by version and week, whether it gets better, what it masters, and which
+         *     scenario to try next.
+         */
+        get: operations["get_agent_learning"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{name}/report": {
         parameters: {
             query?: never;
@@ -134,8 +154,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; and every
-         *     alert as it is raised: `event: alert`, `data: {project, alert}`.
+         * Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; every alert as it is raised:
+         *     `event: alert`, `data: {project, alert}`; and every issue that is new or came back: `event: issue`,
+         *     `data: {project, change, issue}`.
          * @description The stream begins with an event that has an `id` and no data, so that a browser that connects
          *     again misses nothing.
          */
@@ -202,6 +223,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists issues, the latest seen first. */
+        get: operations["list_issues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/issues/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an issue with the scenario drafted from it. */
+        get: operations["get_issue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Marks an issue as fixed or open, merges it into another one, or splits a part off. Answers with the issue as it is
+         *     then; of a merge the one that counts for both, of a split the part.
+         */
+        patch: operations["decide_issue"];
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -255,6 +314,40 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scenarios": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists scenarios, the latest drafted first. */
+        get: operations["list_scenarios"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scenarios/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Accepts a scenario, or takes it out of use; answers with it as it is then. */
+        patch: operations["decide_scenario"];
         trace?: never;
     };
     "/api/v1/search": {
@@ -334,6 +427,13 @@ export interface components {
             name: components["schemas"]["AgentName"];
             /** @description The version that ran, where known. */
             version?: string | null;
+        };
+        /** @description A share of an agent's runs. */
+        AgentShare: {
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description The share of its runs that have the issue. */
+            rate: components["schemas"]["Rate"];
         };
         /** @description An agent in a listing. */
         AgentSummary: {
@@ -827,6 +927,34 @@ export interface components {
             /** @description Its name. */
             name: string;
         };
+        /** @description What to do with an issue; exactly one of these. */
+        DecideIssue: {
+            state?: components["schemas"]["DecidedState"] | null;
+            /**
+             * @description With `fixed`: the version of the agent that has the fix. Seeing the failure in versions that had it before then
+             *     proves nothing.
+             */
+            version?: string | null;
+            /** @description The id of another issue that is the same, and that counts for both from now on. */
+            merge_into?: string | null;
+            /** @description A part that is an issue of its own: the id of an issue that was merged into this one, or of a fingerprint. */
+            split?: string | null;
+        };
+        /** @description What to do with a scenario. */
+        DecideScenario: {
+            /** @description `verified` accepts it, `retired` takes it out of use. */
+            state: components["schemas"]["DecidedScenario"];
+        };
+        /**
+         * @description What a person can say of a scenario.
+         * @enum {string}
+         */
+        DecidedScenario: "verified" | "retired";
+        /**
+         * @description What a person can say of an issue.
+         * @enum {string}
+         */
+        DecidedState: "fixed" | "open";
         /** @description An attempt to send an alert on. */
         Delivery: {
             /** @description Where to: `webhook`, `slack`. */
@@ -872,6 +1000,17 @@ export interface components {
          * @enum {string}
          */
         Direction: "improving" | "declining" | "no_clear_change" | "not_enough_data";
+        /** @description A failure that followed from another one. */
+        Effect: {
+            /** @description The finding. */
+            finding: components["schemas"]["FindingId"];
+            /** @description Its leaf. */
+            leaf: components["schemas"]["LeafId"];
+            /** @description Where it shows. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description What happened there, in a sentence. */
+            title: string;
+        };
         /** @description A way in which runs ended. */
         Ending: {
             /** @description The way. */
@@ -923,8 +1062,39 @@ export interface components {
             /** @description The `cursor` of the next page; `null` on the last one. */
             next: string | null;
         };
+        /** @description What makes two findings the same failure. */
+        Fingerprint: {
+            /** @description The leaf of the failure taxonomy. */
+            leaf: components["schemas"]["LeafId"];
+            /** @description The tool or the node where it happens, without numbers. */
+            place: string;
+            /** @description The error with its values masked; empty for failures that are no errors. */
+            template: string;
+            /** @description The framework, where known. */
+            framework?: string | null;
+        };
         /** @description Why a model stopped: `stop`, `length`, `tool_call`, `content_filter`, `error`, or a reason as it was written. */
         FinishReason: string;
+        /** @description What somebody said when they marked an issue as fixed. */
+        Fix: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The version of the agent that has the fix, where one was named. */
+            version?: string | null;
+            /** @description Versions that had the failure before; seeing it there again proves nothing. */
+            before: string[];
+        };
+        /** @description What a tool returned in the recorded run. */
+        FixedResult: {
+            /** @description The span of the call. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description The tool. */
+            tool: string;
+            /** @description What it was called with. */
+            arguments?: string | null;
+            /** @description What it returned, or the error it reported. */
+            result?: string | null;
+        };
         /** @description A letter and whether the data could as well give quite another. */
         Grade: {
             /** @description The letter of the estimate. */
@@ -942,6 +1112,13 @@ export interface components {
             /** @description The version of the program. */
             version: string;
             spool: components["schemas"]["Spool"] | null;
+        };
+        /** @description How an agent did. */
+        History: {
+            /** @description By version, in the order in which they first ran. */
+            versions: components["schemas"]["VersionHistory"][];
+            /** @description By week, the earliest first; weeks without runs are left out. */
+            weeks: components["schemas"]["WeekHistory"][];
         };
         /** @description A span that contains what was searched for. */
         Hit: {
@@ -1072,6 +1249,101 @@ export interface components {
             /** @description The latest such run: where to look first. */
             latest: components["schemas"]["TraceId"];
         };
+        /** @description Runs of an agent with an issue. */
+        IssueAgentTally: {
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+            /** @description Runs by version, in order of name. */
+            versions: components["schemas"]["IssueVersionTally"][];
+        };
+        /** @description A day of an issue. */
+        IssueDayTally: {
+            /** @description Midnight UTC at which the day begins. */
+            day: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Findings.
+             */
+            findings: number;
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+        };
+        /** @description An issue with what follows from it today. */
+        IssueDetail: {
+            /** @description The issue. */
+            issue: components["schemas"]["TrackedIssue"];
+            /**
+             * Format: int64
+             * @description Findings of the current UTC day.
+             */
+            today: number;
+            /** @description Of each agent's runs, the share that has it. */
+            shares: components["schemas"]["AgentShare"][];
+            scenario?: components["schemas"]["Scenario"] | null;
+        };
+        /** @description A page of issues, the latest seen first. */
+        IssueList: {
+            /** @description The issues. */
+            issues: components["schemas"]["IssueDetail"][];
+            /** @description The `cursor` of the next page; `null` on the last one. */
+            next: string | null;
+        };
+        /** @description A run with an issue. */
+        IssueOccurrence: {
+            /** @description The run. */
+            trace_id: components["schemas"]["TraceId"];
+            /** @description When it ran. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Its agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description The agent's version, where known. */
+            version?: string | null;
+            /**
+             * Format: int64
+             * @description Findings in it.
+             */
+            findings: number;
+            /** @description Where the first of them is. */
+            step: components["schemas"]["IssueStep"];
+            /** @description What followed from it. */
+            effects: components["schemas"]["Effect"][];
+        };
+        /**
+         * @description What people know about an issue.
+         * @enum {string}
+         */
+        IssueState: "open" | "fixed" | "regressed" | "merged";
+        /** @description The step of a run at which a failure was located. */
+        IssueStep: {
+            /** @description The span. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description What sort of step it is. */
+            kind: components["schemas"]["SpanKind"];
+            /** @description Its name. */
+            name: string;
+            /** @description What happened there, in a sentence. */
+            title: string;
+            /** @description What shows it. */
+            evidence: components["schemas"]["Evidence"][];
+        };
+        /** @description Runs of a version with an issue. */
+        IssueVersionTally: {
+            /** @description The version; `None` for runs that do not say. */
+            version?: string | null;
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+        };
         /** @description How long runs took. */
         Latency: {
             /**
@@ -1098,11 +1370,118 @@ export interface components {
         };
         /** @description A leaf of the failure taxonomy, in kebab-case and stable: `retry-loop`. */
         LeafId: string;
+        /** @description What an agent learnt. */
+        Learning: {
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description Its current version: that of its latest run. */
+            version?: string | null;
+            /** @description How it did, by version and by week. */
+            history: components["schemas"]["History"];
+            /**
+             * Format: int64
+             * @description Runs that the history is made of: the latest ones, 1,000 at most.
+             */
+            runs: number;
+            /** @description Whether it gets better. */
+            velocity: components["schemas"]["Velocity"];
+            /**
+             * Format: int64
+             * @description Scenarios that the current version masters.
+             */
+            mastered: number;
+            /**
+             * Format: int64
+             * @description Scenarios that the trials do not tell about yet.
+             */
+            learning: number;
+            /**
+             * Format: int64
+             * @description Scenarios that it does not master yet.
+             */
+            not_yet: number;
+            /** @description Scenarios in the order in which to try them, each with the reason. */
+            next: components["schemas"]["Lesson"][];
+        };
+        /** @description A scenario with what is known about it, and why to try it. */
+        Lesson: {
+            /** @description The scenario's id. */
+            scenario: string;
+            /** @description What happens in it, in a line. */
+            title: string;
+            /** @description How bad the failure is. */
+            severity: components["schemas"]["Severity"];
+            /** @description What is known. */
+            mastery: components["schemas"]["Mastery"];
+            /**
+             * Format: double
+             * @description Bits that one more trial is expected to tell about whether it is mastered.
+             */
+            information: number;
+            /**
+             * Format: double
+             * @description The information times the weight of the severity: what lessons are ordered by.
+             */
+            worth: number;
+            /** @description Why to try it next, in a sentence. */
+            reason: string;
+        };
         /**
          * @description A letter, from worst to best.
          * @enum {string}
          */
         Letter: "F" | "D" | "C-" | "C" | "C+" | "B-" | "B" | "B+" | "A-" | "A" | "A+";
+        /** @description What is known about the chance of passing a scenario. */
+        Mastery: {
+            /** @description Whether the agent can do it. */
+            state: components["schemas"]["MasteryState"];
+            /**
+             * Format: int64
+             * @description Runs of the current version that passed.
+             */
+            passed: number;
+            /**
+             * Format: int64
+             * @description Runs of the current version that tried it.
+             */
+            n: number;
+            /**
+             * Format: double
+             * @description The mean of the posterior.
+             */
+            mean: number;
+            /**
+             * Format: double
+             * @description Its 2.5 % quantile.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description Its 97.5 % quantile.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description How probable it is that the chance of passing is at least 80 %.
+             */
+            probability: number;
+        };
+        /**
+         * @description Whether an agent can do it.
+         * @enum {string}
+         */
+        MasteryState: "mastered" | "learning" | "not_yet";
+        /** @description A fingerprint of an issue. */
+        Member: {
+            /** @description The id of the fingerprint. */
+            strand: string;
+            /** @description The id of its family. */
+            family: string;
+            /** @description The fingerprint. */
+            fingerprint: components["schemas"]["Fingerprint"];
+            /** @description The issue it came from, where issues were merged. */
+            from: string;
+        };
         /** @description One message of a conversation with a model. */
         Message: {
             /** @description Who speaks. */
@@ -1218,6 +1597,11 @@ export interface components {
          * @enum {string}
          */
         OutcomeSource: "human" | "check" | "host_declared" | "process_death" | "judge" | "detector";
+        /**
+         * @description What can be said about a change.
+         * @enum {string}
+         */
+        Pace: "improving" | "declining" | "no_clear_change" | "not_enough_data";
         /** @description A piece of a message. */
         Part: {
             /** @description The text itself. */
@@ -1321,6 +1705,17 @@ export interface components {
          * @description Bytes in protobuf's encoding.
          */
         ProtobufBytes: string;
+        /** @description Where a scenario comes from. */
+        Provenance: {
+            /** @description The run. */
+            trace_id: components["schemas"]["TraceId"];
+            /** @description The spans that show the failure. */
+            spans: components["schemas"]["SpanId"][];
+            /** @description When it ran. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The agent's version, where known. */
+            version?: string | null;
+        };
         /** @description A quantile of a sample, with the 95 % interval of order statistics, which holds for any distribution. */
         Quantile: {
             /**
@@ -1828,6 +2223,66 @@ export interface components {
             /** @description Models at which the same tokens would have cost less, the cheapest first. */
             switches: components["schemas"]["ModelSwitch"][];
         };
+        /** @description A case to try an agent on, made from a run that failed. */
+        Scenario: {
+            /** @description Its id: of its input, its agent and the failure it is about, so there is one of each. */
+            id: string;
+            /** @description The issue it was drafted from. */
+            issue: string;
+            /** @description The fingerprint of the failure. */
+            strand: string;
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description What happens, in a line. */
+            title: string;
+            /** @description The leaf of the failure taxonomy. */
+            leaf: components["schemas"]["LeafId"];
+            /** @description How bad the failure is. */
+            severity: components["schemas"]["Severity"];
+            /** @description How far it is. */
+            state: components["schemas"]["ScenarioState"];
+            /** @description What was asked, as it was recorded. */
+            input: string;
+            /** @description Whether the input or a result was longer than what is kept. */
+            is_cut: boolean;
+            /** @description What tools returned until the failure, in order, to be given again. */
+            tool_results: components["schemas"]["FixedResult"][];
+            /** @description What has to hold of a run for it to pass. */
+            checks: components["schemas"]["ScenarioCheck"][];
+            /** @description The run it was made from. */
+            provenance: components["schemas"]["Provenance"];
+            /** @description When it was drafted. */
+            drafted_at: components["schemas"]["Timestamp"];
+            verified?: components["schemas"]["Verified"] | null;
+            /** @description Runs that tried it, by version of the agent, the latest tried last. */
+            trials: components["schemas"]["VersionTrials"][];
+        };
+        /** @description What has to hold of a run. */
+        ScenarioCheck: {
+            /** @description The leaf of the failure taxonomy. */
+            leaf: components["schemas"]["LeafId"];
+            /** @description The tool or the node. */
+            place: string;
+            /** @description The error, with values masked. */
+            template: string;
+            /** @enum {string} */
+            kind: "no_finding";
+        } | {
+            /** @enum {string} */
+            kind: "succeeds";
+        };
+        /** @description A page of scenarios, the latest drafted first. */
+        ScenarioList: {
+            /** @description The scenarios. */
+            scenarios: components["schemas"]["Scenario"][];
+            /** @description The `cursor` of the next page; `null` on the last one. */
+            next: string | null;
+        };
+        /**
+         * @description How far a scenario is.
+         * @enum {string}
+         */
+        ScenarioState: "draft" | "verified" | "retired";
         /** @description The instrumentation that emitted a span. */
         Scope: {
             /** @description Its name, such as `openinference.instrumentation.smolagents`. */
@@ -2023,6 +2478,53 @@ export interface components {
             parameters?: Record<string, never> | null;
         };
         TraceId: string;
+        /** @description Findings that are the same failure, over all runs. */
+        TrackedIssue: {
+            /** @description Its id: that of the fingerprint it began with. */
+            id: string;
+            /** @description What happens, in a line. */
+            title: string;
+            /** @description The leaf of the failure taxonomy. */
+            leaf: components["schemas"]["LeafId"];
+            /** @description The tool or the node where it happens. */
+            place: string;
+            /** @description The error, with values masked; empty for failures that are no errors. */
+            template: string;
+            /** @description The framework, where known. */
+            framework?: string | null;
+            /** @description The worst severity seen. */
+            severity: components["schemas"]["Severity"];
+            /** @description The fingerprints that belong to it. */
+            members: components["schemas"]["Member"][];
+            /** @description What people know about it. */
+            state: components["schemas"]["IssueState"];
+            fix?: components["schemas"]["Fix"] | null;
+            regressed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The issue that counts for this one. */
+            merged_into?: string | null;
+            /**
+             * Format: int64
+             * @description Findings.
+             */
+            findings: number;
+            /**
+             * Format: int64
+             * @description Runs with at least one of them.
+             */
+            runs: number;
+            first_seen?: components["schemas"]["Timestamp"] | null;
+            last_seen?: components["schemas"]["Timestamp"] | null;
+            /** @description Runs by agent and version. */
+            agents: components["schemas"]["IssueAgentTally"][];
+            /** @description Findings and runs by UTC day, the latest 60 days that have any. */
+            days: components["schemas"]["IssueDayTally"][];
+            /** @description The latest runs, the newest first. */
+            latest: components["schemas"]["IssueOccurrence"][];
+            /** @description The scenario that was drafted from it. */
+            scenario?: string | null;
+            /** @description Why there is none, where there is none. */
+            no_scenario?: string | null;
+        };
         /** @description The change of the success rate from one week to the next. */
         Trend: {
             /** @description Which way it moves. */
@@ -2173,11 +2675,92 @@ export interface components {
         /** @description Names the end user on whose behalf a run happened. */
         UserId: string;
         Value: unknown;
+        /** @description How fast an agent learns. */
+        Velocity: {
+            /** @description What can be said. */
+            pace: components["schemas"]["Pace"];
+            /**
+             * Format: double
+             * @description The change of the success rate per version or per week; `None` when there is not enough data.
+             */
+            change?: number | null;
+            /**
+             * Format: double
+             * @description Where it lies with 95 % confidence.
+             */
+            low?: number | null;
+            /**
+             * Format: double
+             * @description The upper end.
+             */
+            high?: number | null;
+            /** @description Per what: `version` or `week`. */
+            per: string;
+            /** @description How it was computed, or what is missing. */
+            how: string;
+        };
         /**
          * @description Whether a run succeeded.
          * @enum {string}
          */
         Verdict: "succeeded" | "failed" | "unknown";
+        /** @description How a scenario was verified. */
+        Verified: {
+            /** @description That run. */
+            trace_id: components["schemas"]["TraceId"];
+            /** @enum {string} */
+            by: "reproduction";
+        } | {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            by: "person";
+        };
+        /** @description How a version did. */
+        VersionHistory: {
+            /** @description The version; `None` for runs that do not say. */
+            version?: string | null;
+            /** @description When it first ran. */
+            first_at: components["schemas"]["Timestamp"];
+            /** @description When it last ran. */
+            last_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Runs that ended, of whatever outcome.
+             */
+            runs: number;
+            /** @description How often it succeeded, of runs of known outcome. */
+            success: components["schemas"]["Rate"];
+        };
+        /** @description Runs of a version that tried a scenario. */
+        VersionTrials: {
+            /** @description The version; `None` for runs that do not say. */
+            version?: string | null;
+            /**
+             * Format: int64
+             * @description Runs that passed.
+             */
+            passed: number;
+            /**
+             * Format: int64
+             * @description Runs that did not.
+             */
+            failed: number;
+            /** @description When the latest ran. */
+            last_at: components["schemas"]["Timestamp"];
+        };
+        /** @description How the agent did in a week. */
+        WeekHistory: {
+            /** @description Monday, midnight UTC. */
+            week: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Runs that ended, of whatever outcome.
+             */
+            runs: number;
+            /** @description How often it succeeded, of runs of known outcome. */
+            success: components["schemas"]["Rate"];
+        };
         /** @description How the mean cost of a run changed. */
         WeeklyChange: {
             /**
@@ -2307,6 +2890,77 @@ export interface operations {
             };
             /** @description The request names a host or comes from an origin that is not allowed. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_agent_learning: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The agent's name, percent-encoded */
+                name: components["schemas"]["AgentName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it learnt */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learning"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such agent */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2934,6 +3588,219 @@ export interface operations {
             };
         };
     };
+    list_issues: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description Only issues of this agent. */
+                agent?: string;
+                /** @description Only issues in this state. Default: all but merged ones. */
+                state?: "open" | "fixed" | "regressed" | "merged";
+                /** @description Continue where a page ended: its `next`. */
+                cursor?: string;
+                /** @description Most issues of the page, 1 to 500. Default: 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of issues */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueList"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_issue: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The issue */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueDetail"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such issue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_issue: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideIssue"];
+            };
+        };
+        responses: {
+            /** @description The issue */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueDetail"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such issue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_openapi: {
         parameters: {
             query?: never;
@@ -3177,6 +4044,148 @@ export interface operations {
                 };
             };
             /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_scenarios: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+                /** @description Only scenarios of this agent. */
+                agent?: string;
+                /** @description Only scenarios in this state. */
+                state?: "draft" | "verified" | "retired";
+                /** @description Continue where a page ended: its `next`. */
+                cursor?: string;
+                /** @description Most scenarios of the page, 1 to 500. Default: 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of scenarios */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScenarioList"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_scenario: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideScenario"];
+            };
+        };
+        responses: {
+            /** @description The scenario */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scenario"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such scenario */
             404: {
                 headers: {
                     [name: string]: unknown;

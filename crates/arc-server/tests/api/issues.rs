@@ -39,7 +39,7 @@ impl Server {
     async fn issue(&self, template: &str) -> String {
         let listed = self.json("/api/v1/issues").await;
         let found = listed["issues"].as_array().unwrap().iter().find(|one| one["issue"]["template"] == template);
-        found.unwrap_or_else(|| panic!("{listed:#}"))["issue"]["id"].as_str().unwrap().to_owned()
+        found.unwrap()["issue"]["id"].as_str().unwrap().to_owned()
     }
 }
 

@@ -49,6 +49,9 @@ async fn every_described_operation_is_routed_and_named_once() {
             // because nothing is in it.
             let expected = match method {
                 Method::DELETE => StatusCode::NO_CONTENT,
+                // Nothing is decided without a word, and no issue has that id.
+                Method::PATCH => StatusCode::BAD_REQUEST,
+                _ if path.ends_with("{id}") => StatusCode::NOT_FOUND,
                 _ if path.starts_with("/v1/") => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 _ if path == "/api/v1/import" => StatusCode::BAD_REQUEST,
                 _ => StatusCode::OK,
