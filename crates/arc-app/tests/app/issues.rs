@@ -40,7 +40,8 @@ async fn several_that_count_the_same_runs_at_once_count_each_once() {
         }
         apps[0].settle_all(&project()).await.unwrap();
         let mut counting = tokio::task::JoinSet::new();
-        for app in apps.iter().cloned() {
+        for app in &apps {
+            let app = app.clone();
             counting.spawn(async move { app.catch_up_issues().await });
         }
         while let Some(counted) = counting.join_next().await {
