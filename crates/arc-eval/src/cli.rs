@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Cost(Cost),
     /// Show what models cost here, and price stored runs anew
     Prices(Prices),
+    /// Show how far budgets are used
+    Budgets(Budgets),
     /// Show the alerts that were raised, or try whether they arrive
     Alerts(Alerts),
     /// Show what breaks, each failure once with its count and where it is, and decide on it
@@ -300,6 +302,16 @@ pub(crate) struct Cost {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Budgets {
+    /// Fail (exit 1) when one is used up
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Print the budgets as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Prices {
     #[command(subcommand)]
     pub(crate) command: PricesCommand,
@@ -324,6 +336,21 @@ pub(crate) enum PricesCommand {
     /// Show where prices.toml in the data directory differs from the price table
     Diff {
         /// Print the differences as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch the current price table (genai-prices), or take it from a file, and use it from now on
+    Update {
+        /// A file or an address to take it from
+        #[arg(long, value_name = "FILE|URL")]
+        from: Option<String>,
+    },
+    /// Compare a provider's usage export (CSV of OpenAI's or Anthropic's console) with what was recorded
+    Reconcile {
+        /// The file
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
+        /// Print the comparison as JSON
         #[arg(long)]
         json: bool,
     },
