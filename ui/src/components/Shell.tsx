@@ -39,6 +39,8 @@ export function Shell() {
           </Link>
           <Link to="/scenarios" activeOptions={{ includeSearch: false }} className={css.link}>
             Scenarios
+          <Link to="/cost" activeOptions={{ includeSearch: false }} className={css.link}>
+            Cost
           </Link>
           <Link to="/capture" activeOptions={{ includeSearch: false }} className={css.link}>
             Capture
