@@ -12,13 +12,13 @@ export function DaysChart({ days: { lines } }: { days: CostReport }) {
     .filter((line) => line.name != null)
     .sort((a, b) => ((a.name ?? "") < (b.name ?? "") ? -1 : 1))
     .slice(-SHOWN);
-  const most = Math.max(...days.map((day) => day.sums.cost ?? 0));
+  const most = Math.max(...days.map((day) => day.cost ?? 0));
   if (days.length < 2 || most === 0) return null;
   return (
     <section aria-label="Cost by day">
       <h2 className={css.heading}>By day, UTC</h2>
       <ol className={css.days}>
-        {days.map(({ name, sums }) => {
+        {days.map(({ name, ...sums }) => {
           const unpriced = sums.unpriced_calls ?? 0;
           const words = `${name}: ${unpriced > 0 ? "≥ " : ""}${formatUsd(sums.cost ?? 0)} for ${plural(sums.runs ?? 0, "run")}`;
           return (

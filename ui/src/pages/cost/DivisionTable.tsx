@@ -36,7 +36,7 @@ export function DivisionTable({ report }: { report: CostReport }) {
   );
 }
 
-function Line({ line: { name, sums }, by, whole }: { line: CostTally; by: string; whole: number }) {
+function Line({ line: { name, ...sums }, by, whole }: { line: CostTally; by: string; whole: number }) {
   const cost = sums.cost ?? 0;
   const unpriced = sums.unpriced_calls ?? 0;
   const share = whole > 0 ? cost / whole : undefined;

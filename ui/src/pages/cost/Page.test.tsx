@@ -22,8 +22,8 @@ const costs = {
   total: sums,
   figures,
   lines: [
-    { name: "openai/gpt-4o", agent: null, sums: { ...sums, cost: 10_000_000 } },
-    { name: "mystery", agent: null, sums: { ...sums, cost: 2_500_000, unpriced_calls: 2 } },
+    { name: "openai/gpt-4o", agent: null, ...sums, cost: 10_000_000 },
+    { name: "mystery", agent: null, ...sums, cost: 2_500_000, unpriced_calls: 2 },
   ],
   is_cut: false,
 };
@@ -31,8 +31,8 @@ const days = {
   ...costs,
   by: "day",
   lines: [
-    { name: "2026-03-02", agent: null, sums: { ...sums, cost: 2_000_000 } },
-    { name: "2026-03-01", agent: null, sums },
+    { name: "2026-03-02", agent: null, ...sums, cost: 2_000_000 },
+    { name: "2026-03-01", agent: null, ...sums },
   ],
 };
 const savings = {

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
 };
 
 use arc_model::{Json, Message, Part, Payload, Span};
@@ -41,7 +42,7 @@ pub(super) struct Reread {
 /// The prompts of a run so far.
 #[derive(Default)]
 pub(super) struct Prompts<'a> {
-    messages: &'a [Message],
+    messages: &'a [Arc<Message>],
     /// In how many messages a word stands, and the last of them.
     words: HashMap<u64, (u32, usize)>,
     lines: HashSet<u64>,
@@ -77,7 +78,7 @@ impl<'a> Prompts<'a> {
         let mut oldest_use = 0;
         let mut answer = Answer::default();
         let mut written = HashSet::new();
-        for text in span.messages_out.iter().flat_map(texts) {
+        for text in span.messages_out.iter().flat_map(|message| texts(message)) {
             for word in words(&text) {
                 if let Some((1, place)) = self.words.get(&word)
                     && let Some(age) = ages.get(place)
