@@ -40,9 +40,9 @@ pub(crate) fn differences(differences: &[Difference]) -> String {
 /// Returns where a provider's account and what was recorded differ.
 pub(crate) fn reconciled(found: &Reconciliation) -> String {
     let mut text = String::new();
-    let same = number::counted(found.equal, "day and model");
+    let same = number::counted(found.equal, "equal line");
     let different = number::counted(u64::try_from(found.different.len()).unwrap_or(u64::MAX), "difference");
-    let _ = writeln!(text, "{}: {same} equal, {different}", style::heading(&format!("Usage at {}", found.provider)));
+    let _ = writeln!(text, "{}: {same}, {different}", style::heading(&format!("Usage at {}", found.provider)));
     if found.unpriced_runs > 0 {
         let runs = number::counted(found.unpriced_runs, "run");
         let _ = writeln!(text, "  {runs} on these days have no known cost, and what they used is not in \"here\"");

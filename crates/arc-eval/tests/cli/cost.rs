@@ -186,7 +186,7 @@ fn a_providers_export_is_compared_by_day_and_model() {
     let line = |input: u64| format!("1759968000,2025-10-09T00:00:00+00:00,21,gpt-4o-2024-08-06,false,{input},420,0\n");
     home.write("same.csv", format!("{header}{}", line(63_210)));
     let same = home.run(&["prices", "reconcile", "same.csv"]).ok();
-    assert_eq!(same, "━━━ Usage at openai ━━━: 1 day and model equal, 0 differences\n");
+    assert_eq!(same, "Usage at openai: 1 equal line, 0 differences\n");
     home.write("more.csv", format!("{header}{}", line(70_000)));
     let more = home.run(&["prices", "reconcile", "more.csv"]).ok();
     assert!(more.contains("6790 input tokens more with the provider: calls that were not recorded"), "{more}");
