@@ -8,7 +8,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people run and read")]
 
-mod costs;
 mod crash;
 mod full;
 mod growth;
@@ -31,14 +30,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str = "ingest-bench measure --server PATH [--repeats 5] [--seconds 10] [--results bench/RESULTS.md]
 ingest-bench crash --server PATH [--kills 200]
 ingest-bench full --server PATH
-<<<<<<< HEAD
 ingest-bench growth --server PATH [--most 10000000] [--results bench/RESULTS.md]
 ingest-bench load --address 127.0.0.1:8000 [--seconds 10]
 ingest-bench limit [--seconds 10]";
-=======
-ingest-bench limit [--seconds 10]
-ingest-bench costs [--store sqlite:///tmp/costs.db] [--runs 1000000]";
->>>>>>> 2624fab5 (bench: ask a store with a million settled runs what they cost)
 
 /// What is said on the command line.
 struct Arguments {
@@ -47,32 +41,15 @@ struct Arguments {
     repeats: usize,
     seconds: u64,
     kills: u32,
-<<<<<<< HEAD
     most: u64,
     address: Option<SocketAddr>,
-=======
-    store: String,
-    runs: u64,
->>>>>>> 2624fab5 (bench: ask a store with a million settled runs what they cost)
 }
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let command = words.next().context(USAGE)?;
-<<<<<<< HEAD
     let mut arguments =
         Arguments { server: None, results: None, repeats: 5, seconds: 10, kills: 200, most: 10_000_000, address: None };
-=======
-    let mut arguments = Arguments {
-        server: None,
-        results: None,
-        repeats: 5,
-        seconds: 10,
-        kills: 200,
-        store: "sqlite::memory:".to_owned(),
-        runs: 1_000_000,
-    };
->>>>>>> 2624fab5 (bench: ask a store with a million settled runs what they cost)
     while let Some(flag) = words.next() {
         let value = words.next().with_context(|| format!("{flag} needs a value\n{USAGE}"))?;
         match flag.as_str() {
@@ -80,13 +57,8 @@ fn main() -> Result<()> {
             "--results" => arguments.results = Some(value.into()),
             "--repeats" => arguments.repeats = value.parse().context("--repeats")?,
             "--seconds" => arguments.seconds = value.parse().context("--seconds")?,
-<<<<<<< HEAD
             "--most" => arguments.most = value.parse().context("--most")?,
             "--address" => arguments.address = Some(value.parse().context("--address")?),
-=======
-            "--store" => arguments.store = value,
-            "--runs" => arguments.runs = value.parse().context("--runs")?,
->>>>>>> 2624fab5 (bench: ask a store with a million settled runs what they cost)
             "--kills" => arguments.kills = value.parse().context("--kills")?,
             _ => bail!("{flag} is no flag\n{USAGE}"),
         }
@@ -111,7 +83,6 @@ fn main() -> Result<()> {
         }
         "crash" => crash::run(&server()?, arguments.kills),
         "full" => full::run(&server()?).and_then(|()| read_only::run_under(&server()?)),
-        "costs" => costs::run(&arguments.store, arguments.runs),
         "limit" => {
             let limit = limit::measure(arguments.seconds)?;
             let (rate, processor) = (limit.spans_per_second, limit.processor_ms_per_thousand);
