@@ -203,7 +203,7 @@ fn by_leaf(findings: &[Finding]) -> Vec<LeafCount> {
 }
 
 /// Returns what was asked: the input of the first root that has one, else the user's first words.
-fn input(trace: &Trace) -> Option<String> {
+pub fn input(trace: &Trace) -> Option<String> {
     let of = |span: &Span| first_user_text(&span.messages_in).or_else(|| shown(span.input.as_ref(), &ASKED));
     let of_root = trace.roots().find_map(of);
     of_root.or_else(|| trace.walk().find_map(|(_, span)| of(span)))

@@ -9,6 +9,8 @@ mod death;
 pub mod detection;
 pub mod failures;
 pub mod gate;
+pub mod issues;
+pub mod learning;
 pub mod localisation;
 pub mod outcome;
 pub mod reliability;
@@ -16,7 +18,7 @@ pub mod replay;
 mod report;
 mod window;
 
-pub use analyse::{Analysis, Context, analyse};
+pub use analyse::{Analysis, Context, analyse, input as input_of};
 pub use cost::{billed_spans, price_span, price_trace};
 pub use outcome::settle_outcome;
 pub use report::{Issue, Recommendation, Report, ReportedAgent, report};

@@ -26,6 +26,7 @@ pub use bootstrap::{RESAMPLES, SEED};
 pub use paired::{Paired, PairedTest};
 pub use tasks::{TaskChange, TaskResult};
 pub use unpaired::Unpaired;
+pub(crate) use unpaired::newcombe;
 
 use crate::reliability::{Cluster, ENOUGH_RUNS, SIGNIFICANCE, clustered_rate};
 

@@ -58,7 +58,8 @@ fn share<'a>(trials: impl Iterator<Item = &'a Trial>) -> Rate {
     rate(successes, n)
 }
 
-fn newcombe(before: &Rate, after: &Rate) -> Option<Interval> {
+/// Returns Newcombe's interval of `after − before`.
+pub(crate) fn newcombe(before: &Rate, after: &Rate) -> Option<Interval> {
     let (p1, p2) = (after.estimate?, before.estimate?);
     let (one, two) = (after.interval?, before.interval?);
     let reach = |a: f64, b: f64| (a * a + b * b).sqrt();
