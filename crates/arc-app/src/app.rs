@@ -16,7 +16,7 @@ use arc_model::{Alert, Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
 use tokio::sync::{broadcast, watch};
 
-use crate::{Notifier, Retention, SpoolStatus, Tasks, capture::Pending};
+use crate::{IssueNews, Notifier, Retention, SpoolStatus, Tasks, capture::Pending};
 
 /// How the application behaves where there is a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,7 +55,7 @@ impl Default for Settings {
     }
 }
 
-/// Alerts that a slow follower may be behind before it misses some.
+/// Alerts and issues that a slow follower may be behind before it misses some.
 const ALERTS_WAITING: usize = 64;
 
 /// Everything the product can do. Cloning it is cheap and gives the same application.
@@ -75,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) newest: watch::Sender<ChangeSeq>,
     /// Alerts, as they are raised in this process.
     pub(crate) alerts: broadcast::Sender<(ProjectId, Alert)>,
+    /// Issues that are new or regress, as this process notices them.
+    pub(crate) issues: broadcast::Sender<IssueNews>,
     /// Who sends alerts on, where somebody does.
     pub(crate) notifier: OnceLock<Arc<dyn Notifier>>,
     /// Whether the background loop was started.
@@ -109,6 +111,7 @@ impl App {
             tasks: Tasks::new(),
             newest: watch::Sender::new(ChangeSeq::default()),
             alerts: broadcast::Sender::new(ALERTS_WAITING),
+            issues: broadcast::Sender::new(ALERTS_WAITING),
             notifier: OnceLock::new(),
             in_background: AtomicBool::new(false),
             arriving: AtomicUsize::new(0),

@@ -117,6 +117,7 @@ impl App {
         self.flush_captures().await?;
         self.publish().await?;
         self.watch_reliability().await?;
+        self.watch_issues().await?;
         settled.map(drop)
     }
 

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod import;
+mod issues;
 mod keeping;
 mod live;
 mod settle;
