@@ -3,7 +3,8 @@
 use arc_app::App;
 use arc_model::ProjectId;
 use axum::{
-    extract::FromRequestParts,
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -48,6 +49,23 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         path.map(|axum::extract::Path(segment)| Self(segment)).map_err(|error| Problem::invalid(error.body_text()))
+    }
+}
+
+/// Most bytes of a body that says what to do.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// A body of JSON; one that does not read is a problem that says why.
+#[derive(Debug, Clone)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let bytes = to_bytes(request.into_body(), MOST_BYTES).await;
+        let bytes = bytes.map_err(|_| Problem::too_large(MOST_BYTES))?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| Problem::invalid(format!("body: {error}")))
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, FromRef},
     http::{Method, Uri},
     middleware,
-    routing::{any, get, post},
+    routing::{any, get, patch, post},
 };
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
@@ -16,8 +16,7 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{
-        agents, alerts, capture, costs, events, findings, health, import, openapi as document, runs, runtime_analysis,
-        search,
+        agents, alerts, capture, costs, events, findings, health, import, issues, openapi as document, runs, runtime_analysis, scenarios, search,
     },
     gateway::{self, Gateway},
     guard,
@@ -77,6 +76,12 @@ impl FromRef<Shared> for Gateway {
         findings::list,
         events::follow,
         alerts::list,
+        issues::list,
+        issues::show,
+        issues::decide,
+        scenarios::list,
+        scenarios::decide,
+        scenarios::learning,
         capture::show,
         costs::show,
         costs::savings,
@@ -156,6 +161,11 @@ fn all_routes(shared: Shared) -> Router {
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/events", get(events::follow))
         .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/issues", get(issues::list))
+        .route("/api/v1/issues/{id}", get(issues::show).patch(issues::decide))
+        .route("/api/v1/scenarios", get(scenarios::list))
+        .route("/api/v1/scenarios/{id}", patch(scenarios::decide))
+        .route("/api/v1/agents/{name}/learning", get(scenarios::learning))
         .route("/api/v1/capture", get(capture::show))
         .route("/api/v1/costs", get(costs::show))
         .route("/api/v1/agents/{name}/savings", get(costs::savings))

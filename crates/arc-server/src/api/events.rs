@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use arc_app::{App, Change, ChangeSeq, Follow};
+use arc_analysis::issues::Issue;
+use arc_app::{App, Change, ChangeSeq, Follow, IssueChange, IssueNews};
 use arc_model::{Alert, ProjectId, Run};
 use axum::{
     extract::State,
@@ -58,8 +59,20 @@ pub(crate) struct AlertEvent {
     alert: Alert,
 }
 
-/// Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; and every
-/// alert as it is raised: `event: alert`, `data: {project, alert}`.
+/// An issue that is new or came back: the `data` of an event named `issue`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct IssueEvent {
+    /// The project.
+    project: ProjectId,
+    /// `new` or `regressed`.
+    change: IssueChange,
+    /// The issue.
+    issue: Issue,
+}
+
+/// Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; every alert as it is raised:
+/// `event: alert`, `data: {project, alert}`; and every issue that is new or came back: `event: issue`,
+/// `data: {project, change, issue}`.
 ///
 /// The stream begins with an event that has an `id` and no data, so that a browser that connects
 /// again misses nothing.
@@ -84,6 +97,7 @@ pub(crate) async fn follow(
     let ChangeSeq(start) = follow.position();
     let hello = Event::default().id(start.to_string()).retry(RETRY);
     let alerts = alerts(app.follow_alerts(), project.clone());
+    let alerts = stream::select(alerts, issues(app.follow_issues(), project.clone()));
     // The feed of runs ends when the server stops, and the stream with it.
     let runs = events(follow, project).map(Some).chain(stream::iter([None]));
     let news = stream::select(runs, alerts.map(Some)).take_while(|one| std::future::ready(one.is_some()));
@@ -118,6 +132,25 @@ fn alerts(
                 Ok((project, alert)) if project == wanted => {
                     let Ok(data) = serde_json::to_string(&AlertEvent { project, alert }) else { continue };
                     return Some((Ok(Event::default().event("alert").data(data)), (receiver, wanted)));
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
+}
+
+/// As alerts; what was missed is in `/api/v1/issues`.
+fn issues(
+    receiver: broadcast::Receiver<IssueNews>,
+    wanted: ProjectId,
+) -> impl stream::Stream<Item = Result<Event, Infallible>> {
+    stream::unfold((receiver, wanted), |(mut receiver, wanted)| async move {
+        loop {
+            match receiver.recv().await {
+                Ok(IssueNews { project, change, issue }) if project == wanted => {
+                    let Ok(data) = serde_json::to_string(&IssueEvent { project, change, issue }) else { continue };
+                    return Some((Ok(Event::default().event("issue").data(data)), (receiver, wanted)));
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,

@@ -16,6 +16,7 @@ mod gateway;
 mod grpc;
 mod guard;
 mod import;
+mod issues;
 mod openapi;
 mod otlp;
 mod page;
