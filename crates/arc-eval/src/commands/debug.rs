@@ -3,7 +3,9 @@
 use arc_app::App;
 use arc_model::AgentName;
 
-use super::{MEMORY, cost::savings_of, import, open, open_to_read, settle_if_possible};
+use super::{
+    MEMORY, cost::savings_of, count_issues_if_possible, import, issues, open, open_to_read, settle_if_possible,
+};
 use crate::{
     cli::Debug,
     config::Config,
@@ -22,13 +24,20 @@ pub(super) async fn run(config: &Config, arguments: &Debug) -> Result<(), Failur
     let asked = arguments.agent.as_deref().map(AgentName::from);
     if arguments.input.is_empty() {
         let app = open_to_read(config).await?;
+        if arguments.pattern_analysis || arguments.root_cause {
+            count_issues_if_possible(&app).await?;
+            return issues::patterns(&app, config, asked.as_ref(), arguments).await;
+        }
         settle_if_possible(&app).await?;
         let overview = overview(&app, config, asked.as_ref()).await?;
         return print(&overview, arguments.json, true);
     }
     let app = open(config, MEMORY).await?;
     let summary = import::take_in(&app, config, &arguments.input, None, &arguments.reading).await?;
-    if !summary.is_empty() {
+    if arguments.pattern_analysis || arguments.root_cause {
+        app.catch_up_issues().await?;
+        issues::patterns(&app, config, asked.as_ref(), arguments).await?;
+    } else if !summary.is_empty() {
         print(&overview(&app, config, asked.as_ref()).await?, arguments.json, false)?;
     }
     import::verdict(&summary, arguments.reading.format.as_deref(), "the report is on the others")

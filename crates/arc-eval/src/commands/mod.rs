@@ -13,10 +13,12 @@ mod delete;
 mod doctor;
 mod gate;
 mod import;
+mod issues;
 mod live;
 mod prices;
 mod replay;
 mod run;
+mod scenarios;
 mod search;
 mod select;
 mod serve;
@@ -63,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Vacuum(arguments) => runtime()?.block_on(vacuum::run(&config()?, &arguments)),
         Command::Backup(arguments) => backup::backup(&config()?, &arguments),
         Command::Restore(arguments) => backup::restore(&config()?, &arguments),
+        Command::Issues(arguments) => runtime()?.block_on(issues::run(&config()?, &arguments)),
+        Command::Scenarios(arguments) => runtime()?.block_on(scenarios::run(&config()?, &arguments)),
         Command::Trace(arguments) => match arguments.run {
             Some(id) => runtime()?.block_on(trace::run(&config()?, &arguments, id)),
             None => live::runs(&config()?, &arguments),
@@ -119,14 +123,25 @@ async fn open_to_read(config: &Config) -> Result<App, Failure> {
 /// Settles what became due, where that is possible: without a server nobody else does. What is settled
 /// already can be shown all the same.
 async fn settle_if_possible(app: &App) -> Result<(), Failure> {
-    match app.settle_due().await {
+    if_possible(app.settle_due().await.map(drop))
+}
+
+/// Does what [`settle_if_possible`] does, and counts the issues of what settled.
+async fn count_issues_if_possible(app: &App) -> Result<(), Failure> {
+    settle_if_possible(app).await?;
+    if_possible(app.catch_up_issues().await)
+}
+
+/// Takes a store that cannot be written to for one that is read only.
+fn if_possible(done: Result<(), AppError>) -> Result<(), Failure> {
+    match done {
         Err(error @ AppError::Unavailable(_)) => {
             let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
             let why = causes.last().map(|cause| format!(": {cause}")).unwrap_or_default();
             output::talk(&format!("the store cannot be written to, so only what was analysed before is shown{why}"));
             Ok(())
         }
-        other => Ok(other.map(drop)?),
+        other => Ok(other?),
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod cost;
 pub(crate) mod doctor;
 pub(crate) mod gate;
 pub(crate) mod import;
+pub(crate) mod issues;
 pub(crate) mod junit;
 pub(crate) mod number;
 pub(crate) mod prices;
@@ -20,6 +21,7 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sarif;
+pub(crate) mod scenarios;
 pub(crate) mod search;
 mod style;
 

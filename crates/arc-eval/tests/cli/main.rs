@@ -16,6 +16,7 @@ mod fixture;
 mod gate;
 mod home;
 mod import;
+mod issues;
 mod keeping;
 mod real_data;
 mod reference;
