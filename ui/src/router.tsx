@@ -6,13 +6,16 @@ import {
   type RouterHistory,
   retainSearchParams,
 } from "@tanstack/react-router";
-import type { Verdict } from "./api/types.ts";
+import type { IssueState, Verdict } from "./api/types.ts";
 import { Shell } from "./components/Shell.tsx";
 import { CapturePage } from "./pages/capture/Page.tsx";
 import { HomePage } from "./pages/home/Page.tsx";
+import { IssuePage } from "./pages/issue/Page.tsx";
+import { IssuesPage } from "./pages/issues/Page.tsx";
 import { MissingPage } from "./pages/missing/Page.tsx";
 import { RunPage } from "./pages/run/Page.tsx";
 import { RunsPage } from "./pages/runs/Page.tsx";
+import { ScenariosPage } from "./pages/scenarios/Page.tsx";
 
 type Raw = Record<string, unknown>;
 const text = (raw: Raw, name: string) => {
@@ -22,6 +25,12 @@ const text = (raw: Raw, name: string) => {
 const verdict = (raw: Raw): Verdict | undefined => {
   const value = raw.verdict;
   return value === "succeeded" || value === "failed" || value === "unknown" ? value : undefined;
+};
+
+const issueState = (raw: Raw): IssueState | undefined => {
+  const value = raw.state;
+  const known: IssueState[] = ["open", "fixed", "regressed", "merged"];
+  return known.find((state) => state === value);
 };
 
 const rootRoute = createRootRoute({
@@ -63,7 +72,34 @@ const runRoute = createRoute({
 
 const captureRoute = createRoute({ getParentRoute: () => rootRoute, path: "/capture", component: CapturePage });
 
-const routeTree = rootRoute.addChildren([homeRoute, runsRoute, runRoute, captureRoute]);
+const issuesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/issues",
+  validateSearch: (raw: Raw): { agent?: string; state?: IssueState } => ({
+    agent: text(raw, "agent"),
+    state: issueState(raw),
+  }),
+  component: IssuesPage,
+});
+
+const issueRoute = createRoute({ getParentRoute: () => rootRoute, path: "/issues/$id", component: IssuePage });
+
+const scenariosRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/scenarios",
+  validateSearch: (raw: Raw): { agent?: string } => ({ agent: text(raw, "agent") }),
+  component: ScenariosPage,
+});
+
+const routeTree = rootRoute.addChildren([
+  homeRoute,
+  runsRoute,
+  runRoute,
+  captureRoute,
+  issuesRoute,
+  issueRoute,
+  scenariosRoute,
+]);
 
 /** Addresses hold plain text: `?task=12` is the text "12", not a number. */
 export function parseSearch(search: string): Raw {

@@ -37,8 +37,18 @@ export async function deleteAt(path: string): Promise<void> {
   await ask(path, {}, { method: "DELETE" });
 }
 
-export async function getJson<T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> {
-  const { response, body } = await ask(path, params, { signal: signal ?? null });
+export function getJson<T>(path: string, params?: Params, signal?: AbortSignal): Promise<T> {
+  return askJson<T>(path, params, { signal: signal ?? null });
+}
+
+/** Asks the server to change something. */
+export function sendJson<T>(method: "PATCH" | "POST", path: string, body: unknown): Promise<T> {
+  const init = { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return askJson<T>(path, {}, init);
+}
+
+async function askJson<T>(path: string, params: Params | undefined, init: RequestInit): Promise<T> {
+  const { response, body } = await ask(path, params, init);
   if (body === undefined) throw new ApiProblem(response.status, "The server's answer is not JSON");
   return body as T;
 }
@@ -47,7 +57,7 @@ export async function getJson<T>(path: string, params?: Params, signal?: AbortSi
 async function ask(path: string, params: Params | undefined, init: RequestInit) {
   let response: Response;
   try {
-    response = await fetch(apiUrl(path, params), { ...init, headers: { accept: "application/json" } });
+    response = await fetch(apiUrl(path, params), { ...init, headers: { accept: "application/json", ...init.headers } });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new ApiProblem(0, "The server does not answer", "Is `arc-eval serve` running?");

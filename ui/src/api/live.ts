@@ -44,7 +44,7 @@ export function connectLive(client: QueryClient): () => void {
     // A trailing timer that is not pushed back: a steady stream of runs refreshes at a steady pace.
     refresh ??= setTimeout(() => {
       refresh = undefined;
-      for (const queryKey of [keys.agents(), keys.reports(), keys.findings()]) {
+      for (const queryKey of [keys.agents(), keys.reports(), keys.findings(), keys.issues(), keys.scenarios()]) {
         void client.invalidateQueries({ queryKey });
       }
     }, REFRESH_MS);
@@ -74,6 +74,7 @@ export function connectLive(client: QueryClient): () => void {
       void client.invalidateQueries({ queryKey: keys.run(change.run.trace_id) });
       refreshFigures();
     });
+    source.addEventListener("issue", refreshFigures);
     source.onerror = () => {
       setState("lost");
       if (source?.readyState === EventSource.CLOSED) {

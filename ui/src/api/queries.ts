@@ -5,10 +5,15 @@ import type {
   AgentList,
   CaptureLedger,
   FindingList,
+  IssueDetail,
+  IssueList,
+  IssueState,
+  Learning,
   Report,
   Run,
   RunList,
   RunWithSpans,
+  ScenarioList,
   SearchResults,
   Verdict,
 } from "./types.ts";
@@ -19,6 +24,8 @@ export type RunFilters = {
   task?: string | undefined;
   leaf?: string | undefined;
 };
+
+export type IssueFilters = { agent?: string | undefined; state?: IssueState | undefined };
 
 export const RUNS_PER_PAGE = 100;
 
@@ -32,6 +39,8 @@ export const keys = {
   findings: () => key("findings"),
   capture: () => key("capture"),
   search: () => key("search"),
+  issues: () => key("issues"),
+  scenarios: () => key("scenarios"),
 };
 
 export const agentsQuery = () =>
@@ -82,6 +91,36 @@ export const captureQuery = () =>
   queryOptions({
     queryKey: keys.capture(),
     queryFn: ({ signal }) => getJson<CaptureLedger>("/api/v1/capture", {}, signal),
+  });
+
+export const issuesQuery = (filters: IssueFilters) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.issues(), filters] as const,
+    queryFn: ({ pageParam, signal }) => getJson<IssueList>("/api/v1/issues", { ...filters, cursor: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+  });
+
+export const issuePath = (id: string) => `/api/v1/issues/${encodeURIComponent(id)}`;
+
+export const issueQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.issues(), "one", id],
+    queryFn: ({ signal }) => getJson<IssueDetail>(issuePath(id), {}, signal),
+  });
+
+export const scenariosQuery = (agent: string | undefined) =>
+  queryOptions({
+    queryKey: [...keys.scenarios(), agent],
+    queryFn: ({ signal }) => getJson<ScenarioList>("/api/v1/scenarios", { agent, limit: 200 }, signal),
+  });
+
+export const scenarioPath = (id: string) => `/api/v1/scenarios/${encodeURIComponent(id)}`;
+
+export const learningQuery = (agent: string) =>
+  queryOptions({
+    queryKey: [...keys.scenarios(), "learning", agent],
+    queryFn: ({ signal }) => getJson<Learning>(`/api/v1/agents/${encodeURIComponent(agent)}/learning`, {}, signal),
   });
 
 /** The time runs are listed by. */

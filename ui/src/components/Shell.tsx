@@ -34,6 +34,12 @@ export function Shell() {
           <Link to="/runs" activeOptions={{ includeSearch: false }} className={css.link}>
             Runs
           </Link>
+          <Link to="/issues" activeOptions={{ includeSearch: false }} className={css.link}>
+            Issues
+          </Link>
+          <Link to="/scenarios" activeOptions={{ includeSearch: false }} className={css.link}>
+            Scenarios
+          </Link>
           <Link to="/capture" activeOptions={{ includeSearch: false }} className={css.link}>
             Capture
           </Link>
