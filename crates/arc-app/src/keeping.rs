@@ -66,10 +66,14 @@ impl App {
             all.runs += deleted.runs;
             all.spans += deleted.spans;
             if deleted.runs < u64::from(DELETE_STEP) {
-                return Ok(all);
+                break;
             }
             tokio::time::sleep(STEP_PAUSE).await;
         }
+        if all.runs > 0 {
+            self.forget_deleted(project, selection).await?;
+        }
+        Ok(all)
     }
 
     /// Returns how many runs a selection names.

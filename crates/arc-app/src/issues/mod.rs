@@ -5,6 +5,7 @@
 //! transaction on condition that nobody changed what it rests on, so several servers may work at once.
 
 mod by_hand;
+mod forget;
 mod track;
 
 use std::collections::BTreeMap;

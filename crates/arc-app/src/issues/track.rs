@@ -9,7 +9,7 @@ use arc_analysis::{
     issues::{Contribution, Family, Issue, IssueState, Part, Sighting, TrialOf, sightings},
     learning::{Scenario, ScenarioState, Verified},
 };
-use arc_model::{ProjectId, Run, Trace};
+use arc_model::{ProjectId, Run, Trace, TraceId};
 use arc_store::{ChangeSeq, FindingQuery, RecordOrder, RecordQuery, RecordWrite, StoreError};
 
 use super::{FAMILIES, ISSUES, IssueChange, IssueNews, RUNS, TRIES, place_of, tag_of_strand};
@@ -29,12 +29,12 @@ const POSITION: &str = "issues";
 const FINDINGS: u32 = 500;
 
 /// What is known before a run's contribution changes it.
-struct Book {
+pub(super) struct Book {
     families: BTreeMap<String, Option<Kept<Family>>>,
     /// Families as they become.
     changed: BTreeMap<String, Family>,
-    issues: BTreeMap<String, Kept<Issue>>,
-    scenarios: BTreeMap<String, Kept<Scenario>>,
+    pub(super) issues: BTreeMap<String, Kept<Issue>>,
+    pub(super) scenarios: BTreeMap<String, Kept<Scenario>>,
 }
 
 impl App {
@@ -140,7 +140,7 @@ impl App {
     }
 
     /// Reads everything that a contribution may change.
-    async fn book(
+    pub(super) async fn book(
         &self,
         project: &ProjectId,
         before: Option<&Contribution>,
@@ -210,7 +210,7 @@ impl App {
             let must_look = old.as_ref().is_some_and(|old| issue.remove(old));
             let regressed = new.as_ref().is_some_and(|new| issue.add(new));
             if must_look {
-                self.look_again(project, &mut issue, run, new.as_ref()).await?;
+                self.look_again(project, &mut issue, run.trace_id, new.as_ref()).await?;
             }
             if let (Some(trace), true) = (trace, issue.scenario.is_none() && issue.no_scenario.is_none()) {
                 self.draft(project, trace, run, &mut issue, &seen, after, &mut scenarios, &mut touched, book).await?;
@@ -316,11 +316,11 @@ impl App {
     }
 
     /// Looks up the first, the last and the latest runs of an issue, one of which was taken back.
-    async fn look_again(
+    pub(super) async fn look_again(
         &self,
         project: &ProjectId,
         issue: &mut Issue,
-        run: &Run,
+        run: TraceId,
         new: Option<&Part>,
     ) -> Result<(), AppError> {
         let mine: BTreeSet<String> = issue.members.iter().map(|member| member.strand.clone()).collect();
@@ -339,7 +339,7 @@ impl App {
                 for other in self.kept_page::<Contribution>(project, &query).await?.items {
                     // What this run said is being replaced.
                     let part = Part::of(&other, |sighting| mine.contains(&sighting.strand));
-                    ends.extend(part.filter(|_| other.trace_id != run.trace_id).map(|part| part.occurrence));
+                    ends.extend(part.filter(|_| other.trace_id != run).map(|part| part.occurrence));
                 }
             }
         }
@@ -392,7 +392,7 @@ fn kept_of<'b>(book: &'b Book, id: &str) -> Option<&'b Kept<Issue>> {
 
 impl Book {
     /// Returns the issue a sighting belongs to, as of now; one that nobody saw before may begin one.
-    fn issue_of(&mut self, sighting: &Sighting) -> String {
+    pub(super) fn issue_of(&mut self, sighting: &Sighting) -> String {
         let known = self.families.get(&sighting.family).and_then(Option::as_ref);
         let mut family = match self.changed.get(&sighting.family) {
             Some(changed) => changed.clone(),

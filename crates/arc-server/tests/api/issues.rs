@@ -163,3 +163,19 @@ async fn scenarios_are_drafted_once_verified_by_a_second_failure_and_retired() {
     assert_eq!(server.patch("/api/v1/scenarios/nothing", json!({"state": "retired"})).await.0, 404);
     assert!(server.get("/api/v1/agents/nobody/learning").await.starts_with("404"));
 }
+
+#[tokio::test]
+async fn a_deleted_run_counts_nowhere_and_takes_the_scenario_made_from_it_along() {
+    let server = Server::with_issues().await;
+    let (answer, seat) = (server.issue("no answer after <*> ms").await, server.issue("no such seat").await);
+    let project = arc_model::ProjectId::default();
+    for digit in ['1', '3'] {
+        assert!(server.app.delete_run(&project, id(digit).parse().unwrap()).await.unwrap());
+    }
+    let detail = server.json(&format!("/api/v1/issues/{answer}")).await;
+    assert_eq!((&detail["issue"]["runs"], &detail["issue"]["scenario"]), (&json!(1), &Value::Null));
+    assert_eq!(detail["issue"]["latest"].as_array().unwrap().len(), 1);
+    assert_eq!(detail["issue"]["first_seen"], "2026-03-02T10:01:00Z");
+    assert!(server.get(&format!("/api/v1/issues/{seat}")).await.starts_with("404"));
+    assert_eq!(server.json("/api/v1/scenarios").await["scenarios"], json!([]));
+}
