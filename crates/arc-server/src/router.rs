@@ -16,7 +16,8 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{
-        agents, alerts, capture, costs, events, findings, health, import, issues, openapi as document, runs, runtime_analysis, scenarios, search,
+        agents, alerts, capture, costs, events, findings, health, import, issues, openapi as document, runs,
+        runtime_analysis, scenarios, search,
     },
     gateway::{self, Gateway},
     guard,
