@@ -1,5 +1,6 @@
 //! Settings: a flag wins over the environment, the environment over `arc-eval.toml`, that over the
-//! default. The file is looked for in the working directory, then in the data directory.
+//! default. The file is the one that `--config` names, else it is looked for in the working directory and those above
+//! it, then in the data directory. It holds the declared checks as well, which `declared` reads.
 //!
 //! A new setting is a [`Setting`] in [`SETTINGS`] and a field of [`Config`]; its documentation in
 //! `docs/reference/env.md` follows.
@@ -10,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use arc_app::{AlarmSettings, Retention};
+use arc_app::{AlarmSettings, Checks, Retention};
 use arc_model::ProjectId;
 
-use crate::{cli::Common, env, failure::Failure};
+use crate::{cli::Common, declared, env, failure::Failure, mail::Mail};
 
 /// The file's name.
 const FILE: &str = "arc-eval.toml";
@@ -110,6 +111,24 @@ const ALERT_SLACK: Setting = Setting {
     default: "none",
     what: "The URL of an incoming webhook of Slack (or of anything that takes its format) to which alerts are posted.",
 };
+const ALERT_SMTP: Setting = Setting {
+    key: "alert_smtp",
+    variable: "ARC_EVAL_ALERT_SMTP",
+    default: "none",
+    what: "The server that sends alerts by e-mail: smtps://user:password@host:465, or smtp://…:587?tls=required for STARTTLS.",
+};
+const ALERT_EMAIL_TO: Setting = Setting {
+    key: "alert_email_to",
+    variable: "ARC_EVAL_ALERT_EMAIL_TO",
+    default: "none",
+    what: "Who gets alerts by e-mail: addresses with commas between them. Needs alert_smtp.",
+};
+const ALERT_EMAIL_FROM: Setting = Setting {
+    key: "alert_email_from",
+    variable: "ARC_EVAL_ALERT_EMAIL_FROM",
+    default: "arc-eval <arc-eval@localhost>",
+    what: "Who alerts by e-mail come from.",
+};
 const ALERT_ALPHA: Setting = Setting {
     key: "alert_alpha",
     variable: "ARC_EVAL_ALERT_ALPHA",
@@ -162,6 +181,9 @@ pub(crate) const SETTINGS: &[&Setting] = &[
     &IDLE_MS,
     &ALERT_WEBHOOK,
     &ALERT_SLACK,
+    &ALERT_SMTP,
+    &ALERT_EMAIL_TO,
+    &ALERT_EMAIL_FROM,
     &ALERT_ALPHA,
     &ALERT_MIN_RUNS,
     &RETENTION_MAX_AGE,
@@ -171,7 +193,7 @@ pub(crate) const SETTINGS: &[&Setting] = &[
 ];
 
 /// The settings in force.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     home: Option<PathBuf>,
     pub(crate) store: String,
@@ -189,10 +211,13 @@ pub(crate) struct Config {
     pub(crate) idle: Duration,
     pub(crate) alert_webhook: Option<String>,
     pub(crate) alert_slack: Option<String>,
+    pub(crate) alert_mail: Option<Mail>,
     pub(crate) alarm: AlarmSettings,
     pub(crate) retention: Retention,
     pub(crate) search: bool,
     pub(crate) log: String,
+    /// The checks that the file declares.
+    pub(crate) checks: Checks,
 }
 
 impl Config {
@@ -200,13 +225,12 @@ impl Config {
     pub(crate) fn load(flags: &Common) -> Result<Self, Failure> {
         let home = env::variable(HOME.variable).map(PathBuf::from);
         let home = home.or_else(|| env::data_directory().map(|data| data.join("arc-eval")));
-        let candidates = [Some(PathBuf::from(FILE)), home.as_ref().map(|home| home.join(FILE))];
-        let file = candidates.into_iter().flatten().find(|path| path.is_file());
-        let in_file = match &file {
+        let file = flags.config.clone().or_else(|| found_file(home.as_deref()));
+        let (in_file, checks) = match &file {
             Some(path) => read_file(path)?,
-            None => BTreeMap::new(),
+            None => (BTreeMap::new(), Checks::default()),
         };
-        let layers = Layers { variable: &env::variable, in_file, file };
+        let layers = Layers { variable: &env::variable, in_file, checks, file };
         Self::resolve(flags, &layers, home.as_deref())
     }
 
@@ -254,6 +278,7 @@ impl Config {
             idle: Duration::from_millis(layers.number(&IDLE_MS)?),
             alert_webhook: layers.url(&ALERT_WEBHOOK)?,
             alert_slack: layers.url(&ALERT_SLACK)?,
+            alert_mail: layers.mail()?,
             alarm: AlarmSettings { alpha: layers.chance(&ALERT_ALPHA)?, min_runs: layers.number(&ALERT_MIN_RUNS)? },
             retention: Retention {
                 max_age: layers.parsed(&RETENTION_MAX_AGE, age)?,
@@ -261,6 +286,7 @@ impl Config {
             },
             search: layers.parsed(&SEARCH, on_or_off)?,
             log: layers.text(&LOG),
+            checks: layers.checks.clone(),
         })
     }
 }
@@ -276,6 +302,7 @@ fn default_store(home: Option<&Path>) -> Result<String, Failure> {
 struct Layers<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     in_file: BTreeMap<String, String>,
+    checks: Checks,
     file: Option<PathBuf>,
 }
 
@@ -302,6 +329,15 @@ impl Layers<'_> {
             }
             found => Ok(found.map(|(url, _)| url)),
         }
+    }
+
+    /// Returns the channel for e-mail, where one is set.
+    fn mail(&self) -> Result<Option<Mail>, Failure> {
+        let Some((server, place)) = self.get(&ALERT_SMTP) else { return Ok(None) };
+        let of = |setting| self.get(setting).map(|(value, _)| value);
+        let (from, to) = (of(&ALERT_EMAIL_FROM), of(&ALERT_EMAIL_TO));
+        let mail = Mail::new(&server, from.as_deref(), to.as_deref());
+        mail.map(Some).map_err(|why| Failure::usage(format!("in {place}, {why}")))
     }
 
     /// Returns a chance above 0 and below 1.
@@ -360,17 +396,26 @@ fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
-fn read_file(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+/// Returns the file of the working directory, else of the nearest one above it, else of the data directory.
+fn found_file(home: Option<&Path>) -> Option<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let above = here.iter().flat_map(|here| here.ancestors().skip(1)).map(|folder| folder.join(FILE));
+    let candidates = std::iter::once(PathBuf::from(FILE)).chain(above).chain(home.map(|home| home.join(FILE)));
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+fn read_file(path: &Path) -> Result<(BTreeMap<String, String>, Checks), Failure> {
     let shown = path.display();
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
-    parse_file(&text).map_err(|why| Failure::usage(format!("{shown}: {why}")))
+    let wrong = |why: String| Failure::usage(format!("{shown}: {why}"));
+    Ok((parse_file(&text).map_err(wrong)?, declared::read(&text).map_err(wrong)?))
 }
 
 fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
     let table: BTreeMap<String, toml::Value> = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut values = BTreeMap::new();
-    for (key, value) in table {
+    for (key, value) in table.into_iter().filter(|(key, _)| !declared::KEYS.contains(&key.as_str())) {
         let settable = || SETTINGS.iter().map(|setting| setting.key).filter(|key| *key != HOME.key);
         if !settable().any(|known| known == key) {
             return Err(format!(
@@ -397,7 +442,8 @@ mod tests {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let in_file = parse_file(file)?;
-        let layers = Layers { variable: &variable, in_file, file: Some("arc-eval.toml".into()) };
+        let checks = Checks::default();
+        let layers = Layers { variable: &variable, in_file, checks, file: Some("arc-eval.toml".into()) };
         Config::resolve(flags, &layers, Some(Path::new("/data"))).map_err(|failure| failure.error.to_string())
     }
 
@@ -410,7 +456,7 @@ mod tests {
         assert_eq!((from_file.store.as_str(), from_file.port), ("sqlite://file.db", 9000));
         let variables = [("ARC_EVAL_STORE", "sqlite://env.db")];
         assert_eq!(resolve(&none, &variables, file).unwrap().store, "sqlite://env.db");
-        let flags = Common { store: Some("sqlite://flag.db".into()), project: None };
+        let flags = Common { store: Some("sqlite://flag.db".into()), ..Common::default() };
         assert_eq!(resolve(&flags, &variables, file).unwrap().store, "sqlite://flag.db");
     }
 

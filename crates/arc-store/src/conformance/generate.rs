@@ -1,11 +1,11 @@
 //! Random spans and runs with every field in use. Seeded, so a failure repeats.
 
 use arc_model::{
-    AgentName, AgentRef, Attributes, Cost, CostLine, CutShort, Detection, Evidence, Field, Finding, FinishReason,
-    InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim, OutcomeSource, Part, Payload,
-    ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status,
-    TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId, UnknownCost, Usage, UsageSource, UserId,
-    Verdict, shared,
+    AgentName, AgentRef, Attributes, CheckId, CheckResult, CheckState, Cost, CostLine, CutShort, Detection, Evidence,
+    Field, Finding, FinishReason, InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim,
+    OutcomeSource, Part, Payload, ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span, SpanEvent,
+    SpanId, SpanKind, SpanLink, Status, TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId, UnknownCost,
+    Usage, UsageSource, UserId, Verdict, shared,
 };
 
 /// Makes random values, the same ones for the same seed.
@@ -359,10 +359,25 @@ impl Generator {
             framework: self.detection(),
             domain: self.detection(),
             findings: counts,
+            checks: self.some(2, Self::check_result),
+            prefixes: Vec::new(),
+            overhead_ms: self.maybe(Self::float),
+            retries: self.below(9),
             input_preview: self.maybe(Self::text),
             output_preview: self.maybe(Self::text),
         };
         (run, findings)
+    }
+
+    fn check_result(&mut self) -> CheckResult {
+        let why = self.text();
+        let evidence = Evidence::new(self.span_id(), Field::Output, &self.text());
+        let state = match self.below(3) {
+            0 => CheckState::Passed,
+            1 => CheckState::Unknown { why },
+            _ => CheckState::Failed { why, evidence: vec![evidence] },
+        };
+        CheckResult { check: CheckId::new(self.text()), kind: "tools".to_owned(), state }
     }
 
     /// Returns one of few times on few days, on both sides of 1970.
