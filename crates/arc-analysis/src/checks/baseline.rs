@@ -5,7 +5,7 @@
 //! would be the lowest of n + 1 with a chance of 1 / (n + 1), whatever their distribution (V. Vovk, A. Gammerman and
 //! G. Shafer, *Algorithmic Learning in a Random World*, 2005, chapter 2; for outliers R. Laxhammar and G. Falkman,
 //! *Conformal prediction for distribution-independent anomaly detection*, 2010). Two things are compared, so each is
-//! held against half of [`FALSE_ALARMS`]: at most that share of good runs is called odd. It is a finding, and decides
+//! held against half of `FALSE_ALARMS`: at most that share of good runs is called odd. It is a finding, and decides
 //! nothing about the outcome.
 
 use arc_catalog::Catalog;
@@ -15,7 +15,7 @@ use super::findings::{SILENT, finding};
 use crate::{Analysis, reliability::float};
 
 /// The share of good runs that may be called odd, at most.
-pub const FALSE_ALARMS: f64 = 0.02;
+const FALSE_ALARMS: f64 = 0.02;
 
 /// What is counted of a run, and what it is called.
 const COUNTED: [(&str, fn(&Run) -> Option<u64>); 2] =

@@ -54,8 +54,8 @@ impl<'a> Seen<'a> {
     /// last model call answered.
     pub(super) fn output(&self) -> Option<(SpanId, Payload)> {
         let of = |span: &Span| {
-            let said = span.messages_out.iter().rev().map(arc_model::Message::joined_text);
-            let said = said.into_iter().find(|text| !text.trim().is_empty()).map(Payload::from_text);
+            let mut said = span.messages_out.iter().rev().map(|message| message.joined_text());
+            let said = said.find(|text| !text.trim().is_empty()).map(Payload::from_text);
             let put_out = span.output.clone().filter(|payload| !payload.is_blank());
             Some((span.span_id, put_out.or(said)?))
         };

@@ -16,7 +16,7 @@ use super::{
 use crate::random::SplitMix64;
 
 /// Fewest runs of known outcome to learn and test on.
-pub const ENOUGH: usize = 60;
+const ENOUGH: usize = 60;
 
 /// Fewest runs of either outcome in each part of the backtest.
 const OF_EACH: usize = 8;
