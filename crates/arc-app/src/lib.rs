@@ -58,8 +58,8 @@ pub use spool::{SpoolSettings, SpoolState, SpoolStatus};
 pub use tasks::Tasks;
 
 // The words listings are asked for in are the port's; callers need not know the port for them.
-pub use arc_formats::{Detected, Source};
 pub use arc_analysis::{checks::Checks, reliability::AlarmSettings};
+pub use arc_formats::{Detected, Source};
 pub use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Cursor, Deleted, FindingQuery, Page, RunQuery, SearchHit,
     SearchQuery, Selection, Storage,

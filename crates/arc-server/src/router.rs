@@ -16,7 +16,8 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{
-        agents, alerts, capture, costs, events, findings, frameworks, health, import, issues, labels, openapi as document, runs, runtime_analysis, scenarios, search, warnings,
+        agents, alerts, capture, costs, events, findings, frameworks, health, import, issues, labels,
+        openapi as document, runs, runtime_analysis, scenarios, search, warnings,
     },
     gateway::{self, Gateway},
     guard,
