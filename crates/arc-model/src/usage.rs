@@ -41,6 +41,12 @@ pub struct Usage {
     /// Of the input, what tools that the provider runs itself put into the prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_input: Option<u64>,
+    /// Of `cache_read`, audio tokens; zero where the provider names the kinds and audio is none of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_read_audio: Option<u64>,
+    /// Searches of the web that the provider made for the call and bills by number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<u64>,
     /// Who counted.
     pub source: UsageSource,
     /// How the reported input count was read; the raw counts stay in the span's attributes.

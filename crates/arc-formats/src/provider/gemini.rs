@@ -104,7 +104,8 @@ impl Shape for Gemini {
             call.stop(Some("content_filter".to_owned()));
         }
         if let Some(counts) = inner(&mut answer, "usageMetadata") {
-            call.service_tier = fields::peek(&counts, "serviceTier").map(str::to_owned);
+            let tier = fields::peek(&counts, "serviceTier").or_else(|| fields::peek(&counts, "trafficType"));
+            call.service_tier = tier.map(str::to_owned);
             let counts = Json::Object(counts);
             call.usage = usage::of(&counts);
             call.raw_usage = Some(counts);

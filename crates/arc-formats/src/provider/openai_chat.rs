@@ -135,9 +135,16 @@ pub(super) fn deployment(path: &str) -> Option<String> {
 pub(super) fn read_usage(answer: &mut Map, call: &mut Call) {
     let Some(counts) = inner(answer, "usage") else { return };
     let counts = Json::Object(counts);
-    call.reported_cost_usd = dollars(counts.get("cost"));
+    call.reported_cost_usd = dollars(counts.get("cost")).or_else(|| reported_otherwise(&counts));
     call.usage = usage::of(&counts);
     call.raw_usage = Some(counts);
+}
+
+/// Perplexity says its cost in parts with their sum, xAI in ticks, of which ten billion are a dollar.
+fn reported_otherwise(counts: &Json) -> Option<f64> {
+    const TICKS: f64 = 1e10;
+    let total = counts.pointer("/cost/total_cost");
+    dollars(total).or_else(|| Some(dollars(counts.get("cost_in_usd_ticks"))? / TICKS))
 }
 
 fn say(mut message: Map, call: &mut Call) {

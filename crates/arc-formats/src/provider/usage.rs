@@ -56,15 +56,26 @@ fn with_cached(mut usage: Usage) -> Usage {
 
 /// Chat Completions, Responses, Embeddings, and what is compatible with them.
 fn of_openai(counts: &Json) -> Usage {
-    let input = |name: &'static str| any(counts, &[&["prompt_tokens_details", name], &["input_tokens_details", name]]);
-    let output =
-        |name: &'static str| any(counts, &[&["completion_tokens_details", name], &["output_tokens_details", name]]);
+    // The realtime API writes the details in the singular.
+    let details = |names: [&'static str; 3], path: &[&str]| {
+        names.iter().find_map(|name| {
+            let found = path.iter().try_fold(counts.get(*name)?, |value, name| value.get(*name));
+            found.and_then(count)
+        })
+    };
+    let inputs = ["prompt_tokens_details", "input_tokens_details", "input_token_details"];
+    let outputs = ["completion_tokens_details", "output_tokens_details", "output_token_details"];
+    let input = |name: &'static str| details(inputs, &[name]);
+    let output = |name: &'static str| details(outputs, &[name]);
     let mut usage = Usage {
         input: any(counts, &[&["prompt_tokens"], &["input_tokens"]]),
         output: any(counts, &[&["completion_tokens"], &["output_tokens"]]),
         // DeepSeek and Moonshot count it beside the details. Mistral's `num_cached_tokens` is not documented and not
         // billed: it stays among the raw counts.
-        cache_read: input("cached_tokens").or_else(|| any(counts, &[&["prompt_cache_hit_tokens"], &["cached_tokens"]])),
+        cache_read: input("cached_tokens").or_else(|| input("cache_read_input_tokens")).or_else(|| {
+            any(counts, &[&["prompt_cache_hit_tokens"], &["cached_tokens"], &["cached_prompt_text_tokens"]])
+        }),
+        cache_read_audio: details(inputs, &["cached_tokens_details", "audio_tokens"]),
         cache_write: input("cache_write_tokens"),
         reasoning: output("reasoning_tokens").or_else(|| output("thinking_tokens")),
         audio_input: input("audio_tokens"),
@@ -72,8 +83,25 @@ fn of_openai(counts: &Json) -> Usage {
         image_input: input("image_tokens"),
         image_output: output("image_tokens"),
         video_input: input("video_tokens"),
+        web_searches: any(
+            counts,
+            &[
+                &["num_search_queries"],
+                &["tool_calls_details", "search_web", "invocation"],
+                &["server_tool_use", "web_search_requests"],
+            ],
+        )
+        .filter(|searches| *searches > 0),
         ..Usage::default()
     };
+    // Perplexity counts what it thought and what it cited beside the completion, and bills both as output.
+    if ["citation_tokens", "num_search_queries"].iter().any(|name| counts.get(*name).is_some()) {
+        let beside = sum(at(counts, "reasoning_tokens"), at(counts, "citation_tokens"));
+        usage.output = usage.output.map(|output| output.saturating_add(beside.unwrap_or(0)));
+        usage.reasoning = usage.reasoning.or_else(|| at(counts, "reasoning_tokens"));
+        return usage;
+    }
+    usage.reasoning = usage.reasoning.or_else(|| at(counts, "reasoning_tokens"));
     // xAI counts reasoning beside the completion; its total tells.
     if let (Some(input), Some(output), Some(reasoning)) =
         (usage.input, usage.output, usage.reasoning.filter(|n| *n > 0))
@@ -97,6 +125,7 @@ fn of_anthropic(counts: &Json) -> Usage {
         cache_write: at(counts, "cache_creation_input_tokens").or_else(|| sum(minutes, hour)),
         cache_write_1h: hour,
         reasoning: any(counts, &[&["output_tokens_details", "thinking_tokens"]]),
+        web_searches: any(counts, &[&["server_tool_use", "web_search_requests"]]).filter(|searches| *searches > 0),
         ..Usage::default()
     })
 }
@@ -118,6 +147,11 @@ fn of_gemini(counts: &Json) -> Usage {
             at(counts, "thoughtsTokenCount"),
         ),
         cache_read: at(counts, "cachedContentTokenCount"),
+        cache_read_audio: counts
+            .get("cacheTokensDetails")
+            .and_then(Json::as_array)
+            .filter(|details| !details.is_empty())
+            .map(|_| tokens(&["cacheTokensDetails"], &audio).unwrap_or(0)),
         reasoning: at(counts, "thoughtsTokenCount"),
         audio_input: tokens(&prompt, &audio),
         audio_output: tokens(&["candidatesTokensDetails"], &audio),

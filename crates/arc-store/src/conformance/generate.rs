@@ -185,6 +185,8 @@ impl Generator {
             image_output: self.maybe(Self::number),
             video_input: self.maybe(Self::number),
             tool_input: self.maybe(Self::number),
+            cache_read_audio: self.maybe(Self::number),
+            web_searches: self.maybe(Self::number),
             source: self.pick(&[UsageSource::Reported, UsageSource::Estimated]),
             input_rule: self.pick(&[
                 InputRule::Inclusive,
