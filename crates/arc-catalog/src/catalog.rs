@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use serde::de::DeserializeOwned;
 
-use crate::{CacheRule, CatalogError, Domain, Framework, Leaf, PriceOverride, caching, domain, framework, taxonomy};
+use crate::{
+    Budget, CacheRule, CatalogError, Domain, Framework, Leaf, PriceOverride, caching, domain, framework, taxonomy,
+};
 
 /// Everything the analysis knows that is not code.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +16,7 @@ pub struct Catalog {
     domains: Vec<Domain>,
     cache_rules: Vec<CacheRule>,
     prices: Vec<PriceOverride>,
+    budgets: Vec<Budget>,
 }
 
 impl Catalog {
@@ -92,6 +95,17 @@ impl Catalog {
     #[must_use]
     pub fn with_prices(self, prices: Vec<PriceOverride>) -> Self {
         Self { prices, ..self }
+    }
+
+    /// Returns this catalogue with budgets.
+    #[must_use]
+    pub fn with_budgets(self, budgets: Vec<Budget>) -> Self {
+        Self { budgets, ..self }
+    }
+
+    /// Returns the budgets, in the order of the file.
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
     }
 
     /// Returns the prices that outrank those of the price table; the first that fits a call decides.

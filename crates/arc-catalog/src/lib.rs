@@ -2,9 +2,11 @@
 //!
 //! `taxonomy.toml`, `frameworks.toml` and `domains.toml` beside this crate's `Cargo.toml` are the
 //! sources; each opens with a description of its entries. Whoever adds an entry edits only the file.
-//! `caching.toml` says which prompts providers cache. [`PriceOverride`] is what users write into their own `prices.toml`.
+//! `caching.toml` says which prompts providers cache. [`PriceOverride`] is what users write into their own `prices.toml`,
+//! [`Budget`] into `budgets.toml`.
 //! How the entries are matched against a trace is code and lives in `arc-analysis`.
 
+pub mod budget;
 mod caching;
 mod catalog;
 mod domain;
@@ -15,6 +17,7 @@ mod taxonomy;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{Budget, Period};
 pub use caching::CacheRule;
 pub use catalog::Catalog;
 pub use domain::Domain;
