@@ -19,6 +19,7 @@ mod provider_usages;
 mod tau_bench;
 mod terminal_bench;
 mod trail;
+mod usage_classes;
 mod who_and_when;
 
 use std::collections::BTreeMap;

@@ -101,7 +101,7 @@ fn nanos(amount: NanoUsd) -> u64 {
 /// Calls that sent what an earlier call of the run had sent.
 fn repeated(trace: &Trace, catalog: &Catalog) -> BTreeSet<SpanId> {
     let mut seen = Observed::default();
-    seen.add(trace, catalog.prices());
+    seen.add_prompts(trace, catalog.prices());
     seen.repeated()
 }
 

@@ -7,21 +7,28 @@
 //! it stays on the span, beside what we compute.
 
 mod attribution;
+mod budgets;
 mod cached_answer;
 mod figures;
+pub(crate) mod library;
 mod priced_as;
 mod prices;
+mod reconcile;
 mod report;
 pub mod savings;
 mod span;
+mod terms;
 mod trace;
 
 #[cfg(test)]
 mod tests;
 
 pub use attribution::attribute;
+pub use budgets::{BudgetLevel, BudgetState, budget_state, period};
 pub use figures::{CostFigures, MonthProjection, WeeklyChange, figures};
 pub use priced_as::priced_as;
+pub use prices::{PRICE_TABLE_URL, models_in_table, use_price_table};
+pub use reconcile::{Account, Bill, Compared, Reconciliation, Recorded, read_bill, reconcile};
 pub use report::{CostRatios, CostReport, cost_report};
 pub use span::{price_span, price_span_with};
 pub use trace::{billed_spans, price_trace, price_trace_with};

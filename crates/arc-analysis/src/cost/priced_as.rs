@@ -5,7 +5,7 @@
 
 use arc_model::{Cost, ModelRef, NanoUsd, Span, Timestamp, Trace};
 
-use super::{billed_spans, prices::models_of, span::price_usage};
+use super::{billed_spans, prices::models_of, span::price_usage, terms::Terms};
 
 /// Providers whose prices programs carry.
 const LISTED: [&str; 3] = ["anthropic", "openai", "google"];
@@ -40,7 +40,7 @@ pub fn priced_as(trace: &Trace, reported: NanoUsd) -> Option<String> {
 
 fn price_at(span: &Span, model: &ModelRef) -> Option<NanoUsd> {
     let at: Option<Timestamp> = span.start.or(span.end);
-    match price_usage(Some(model), span.usage.as_ref()?, at, span.kind, &[]) {
+    match price_usage(Some(model), span.usage.as_ref()?, at, span.kind, Terms::Standard, &[]) {
         Cost::Known { total, .. } => Some(total),
         Cost::Unknown { .. } => None,
     }

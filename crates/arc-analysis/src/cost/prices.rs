@@ -1,4 +1,4 @@
-//! The price table, and the only file that knows where it comes from: the `genai-prices` crate.
+//! The price table, and the only file that prices by it: the `genai-prices` crate.
 //!
 //! The crate answers "what does this usage cost" in `f64` dollars, per direction. To get one exact
 //! amount per usage class it is asked for each class alone, and the answer is turned back into the
@@ -7,11 +7,16 @@
 //!
 //! Prices that users set themselves ([`PriceOverride`]) outrank the table.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use arc_catalog::PriceOverride;
 use arc_model::{CostLine, ModelRef, NanoUsd, Timestamp};
 use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage};
+
+use super::terms::Terms;
 
 /// What tokens are billed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +27,7 @@ pub(super) enum Class {
     CacheWrite1h,
     AudioInput,
     ImageInput,
+    CacheReadAudio,
     VideoInput,
     Output,
     Reasoning,
@@ -38,6 +44,7 @@ impl Class {
             Self::CacheWrite1h => "cache_write_1h",
             Self::AudioInput => "audio_input",
             Self::ImageInput => "image_input",
+            Self::CacheReadAudio => "cache_read_audio",
             Self::VideoInput => "video_input",
             Self::Output => "output",
             Self::Reasoning => "reasoning",
@@ -59,6 +66,9 @@ impl Class {
             Self::CacheWrite1h => &["input_tokens", "cache_write_tokens", "cache_write_1h_tokens"],
             Self::AudioInput => &["input_tokens", "input_audio_tokens"],
             Self::ImageInput => &["input_tokens", "input_image_tokens"],
+            Self::CacheReadAudio => {
+                &["input_tokens", "cache_read_tokens", "input_audio_tokens", "cache_audio_read_tokens"]
+            }
             Self::VideoInput => &["input_tokens", "input_video_tokens"],
             Self::Output => &["output_tokens"],
             Self::Reasoning => &["output_tokens", "output_reasoning_tokens"],
@@ -102,6 +112,7 @@ pub(super) struct PriceSheet<'a> {
     input: PicoUsd,
     output: PicoUsd,
     request: PicoUsd,
+    terms: Terms,
     own: Option<&'a PriceOverride>,
 }
 
@@ -112,11 +123,14 @@ impl<'a> PriceSheet<'a> {
     /// before a slash. A provider that the table does not know has no prices there, whatever its
     /// models are called. Without a time the prices of the table's own date are taken, so that the
     /// answer does not depend on when it is asked for.
-    /// The prices that users set come first.
+    /// The prices that users set come first, on whatever terms a call was served.
+    ///
+    /// Terms that the table has no prices for have none here: the standard price would be wrong.
     pub(super) fn find(
         model: &'a ModelRef,
         at: Option<Timestamp>,
         input_tokens: u64,
+        terms: Terms,
         own: &'a [PriceOverride],
     ) -> Option<Self> {
         let own = own.iter().find(|price| price.fits(model, at));
@@ -130,6 +144,7 @@ impl<'a> PriceSheet<'a> {
             input: PicoUsd::ZERO,
             output: PicoUsd::ZERO,
             request: PicoUsd::ZERO,
+            terms: Terms::Standard,
             own,
         };
         if let Some(own) = own {
@@ -146,7 +161,31 @@ impl<'a> PriceSheet<'a> {
         // A row without token prices (images, hours of audio, a subscription) answers zero; only
         // models that are called free are.
         let is_priced = sheet.input != PicoUsd::ZERO || price.model_id.ends_with(":free");
-        is_priced.then_some(sheet)
+        sheet.on(terms).filter(|_| is_priced)
+    }
+
+    /// Returns the same on other terms. The table has the prices of terms only from when they were verified; for
+    /// calls of before they hold as well while the standard price was the same.
+    fn on(self, terms: Terms) -> Option<Self> {
+        let Some((_, name)) = terms.context() else {
+            return (terms == Terms::Standard).then_some(self);
+        };
+        let standard = (self.input, self.output);
+        let of = |sheet: &Self| {
+            let price = sheet.ask(&[("input_tokens", sheet.input_tokens), ("output_tokens", MILLION)])?;
+            Some((per_token(price.input_price, sheet.input_tokens), per_token(price.output_price, MILLION)))
+        };
+        let then = Self { at: table_date(), terms: Terms::Standard, row: self.row.clone(), ..self };
+        let was_the_same = of(&then)? == standard;
+        let mut sheet = Self { terms, at: self.at, ..then };
+        let mut rates = of(&sheet)?;
+        if rates == standard && was_the_same {
+            sheet.at = table_date();
+            rates = of(&sheet)?;
+        }
+        (sheet.input, sheet.output) = rates;
+        sheet.row = format!("{} ({name})", self.row);
+        (rates != standard).then_some(sheet)
     }
 
     /// Returns the price of a token of this class; what has no price of its own is billed as the
@@ -209,11 +248,29 @@ impl<'a> PriceSheet<'a> {
         })
     }
 
+    /// Returns what searches of the web cost that the provider made for a call; `None` for none, or without a price.
+    pub(super) fn search_line(&self, searches: u64) -> Option<CostLine> {
+        const MANY: u64 = 1_000;
+        let tokens = ("input_tokens", self.input_tokens);
+        let without = self.ask(&[tokens]).filter(|_| searches > 0 && self.own.is_none())?;
+        let with = self.ask(&[tokens, ("web_searches", MANY)])?;
+        let rate = per_token(with.total_price - without.total_price, MANY);
+        (rate.0 > 10).then(|| CostLine {
+            price_row: self.row.clone(),
+            class: "web_search".to_owned(),
+            tokens: 0,
+            amount: rate.times(searches),
+        })
+    }
+
     fn ask(&self, usage: &[(&str, u64)]) -> Option<PriceCalculation> {
         #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^53")]
         let usage: Usage = usage.iter().map(|&(key, count)| (key, count as f64)).collect();
-        let request = PriceRequest::new(self.model, &usage).with_provider_id(self.provider).with_timestamp(self.at);
-        Calculator::bundled().calculate(&request).ok()
+        let mut request = PriceRequest::new(self.model, &usage).with_provider_id(self.provider).with_timestamp(self.at);
+        if let Some((key, value)) = self.terms.context() {
+            request = request.with_price_context(key, value);
+        }
+        table().calculate(&request).ok()
     }
 }
 
@@ -226,13 +283,13 @@ fn per_token(price: f64, tokens: u64) -> PicoUsd {
 
 /// Returns every model of a provider of the table, with the tokens its context window holds where that is known.
 pub(super) fn models_of(provider: &str) -> Vec<(&'static str, Option<u64>)> {
-    let found = Calculator::bundled().find_provider(Some(provider), None).ok().flatten();
+    let found = table().find_provider(Some(provider), None).ok().flatten();
     found.into_iter().flat_map(|found| found.models().map(|model| (model.id(), model.context_window()))).collect()
 }
 
 /// Returns the table's id of a provider in OpenTelemetry's or an instrumentation's spelling, where
 /// the table does not read that spelling itself.
-fn provider_id(name: &str) -> &str {
+pub(super) fn provider_id(name: &str) -> &str {
     let is = |text: &str| name.eq_ignore_ascii_case(text);
     let begins = |text: &str| name.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
     if begins("az.") || begins("azure") {
@@ -250,7 +307,7 @@ fn provider_id(name: &str) -> &str {
     if is("open_router") { "openrouter" } else { name }
 }
 
-fn system_time(at: Timestamp) -> SystemTime {
+pub(super) fn system_time(at: Timestamp) -> SystemTime {
     let since_epoch = Duration::from_nanos(at.as_nanos().unsigned_abs());
     let time = if at.as_nanos() < 0 {
         SystemTime::UNIX_EPOCH.checked_sub(since_epoch)
@@ -260,10 +317,40 @@ fn system_time(at: Timestamp) -> SystemTime {
     time.unwrap_or_else(table_date)
 }
 
-/// When the prices of the bundled table were current: 2026-10-21, noon UTC. Moves with the version of
-/// the crate; the table lists later, announced prices too, so "as late as possible" would be wrong.
-fn table_date() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_hours(20_747 * 24 + 12)
+/// When the prices of the table were current; those of the bundled one 2026-10-21, noon UTC, which moves with the
+/// version of the crate. The table lists later, announced prices too, so "as late as possible" would be wrong.
+pub(super) fn table_date() -> SystemTime {
+    match FETCHED.get() {
+        Some((_, at)) => *at,
+        None => SystemTime::UNIX_EPOCH + Duration::from_hours(20_747 * 24 + 12),
+    }
+}
+
+/// A newer table than the bundled one, and when it was current.
+static FETCHED: OnceLock<(Calculator, SystemTime)> = OnceLock::new();
+
+/// Where the current table is.
+pub const PRICE_TABLE_URL: &str = genai_prices::REMOTE_DATA_URL;
+
+/// Prices by this table from now on, which was current at this time. The first table of a process stays: prices must
+/// not change between two calls.
+pub fn use_price_table(bytes: &[u8], at: Timestamp) -> Result<(), String> {
+    if FETCHED.get().is_none() {
+        let table = Calculator::from_json(bytes).map_err(|error| error.to_string())?;
+        let _ = FETCHED.set((table, system_time(at)));
+    }
+    Ok(())
+}
+
+/// Returns how many models a table has prices of; an error when it is no table, or an empty one.
+pub fn models_in_table(bytes: &[u8]) -> Result<usize, String> {
+    let table = Calculator::from_json(bytes).map_err(|error| error.to_string())?;
+    let models = table.providers().map(|provider| provider.models().count()).sum();
+    if models == 0 { Err("it has no models".to_owned()) } else { Ok(models) }
+}
+
+pub(super) fn table() -> &'static Calculator {
+    FETCHED.get().map_or_else(Calculator::bundled, |(table, _)| table)
 }
 
 #[cfg(test)]
@@ -273,7 +360,7 @@ mod tests {
     fn sheet(provider: Option<&str>, model: &str) -> Option<String> {
         let model =
             ModelRef { provider: provider.map(str::to_owned), response: Some(model.to_owned()), ..ModelRef::default() };
-        PriceSheet::find(&model, None, 1_000, &[]).map(|sheet| sheet.row)
+        PriceSheet::find(&model, None, 1_000, Terms::Standard, &[]).map(|sheet| sheet.row)
     }
 
     #[test]

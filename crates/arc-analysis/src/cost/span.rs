@@ -6,6 +6,7 @@ use arc_model::{Cost, CostLine, ModelRef, NanoUsd, Span, SpanKind, Timestamp, Un
 use super::{
     cached_answer::is_answered_by_cache,
     prices::{Class, PriceSheet},
+    terms::Terms,
 };
 
 /// More tokens than any call can have: such a count is a mistake, and pricing it would be another.
@@ -29,7 +30,7 @@ pub fn price_span_with(span: &Span, own: &[PriceOverride]) -> Cost {
     let Some(usage) = span.usage.as_ref().filter(|usage| !usage.is_empty()) else {
         return Cost::unknown(if span.is_running() { UnknownCost::Running } else { UnknownCost::NoUsage });
     };
-    price_usage(span.model.as_ref(), usage, span.start.or(span.end), span.kind, own)
+    price_usage(span.model.as_ref(), usage, span.start.or(span.end), span.kind, Terms::of(span), own)
 }
 
 /// Returns what so many tokens of a model cost at a time.
@@ -38,6 +39,7 @@ pub(super) fn price_usage(
     usage: &Usage,
     at: Option<Timestamp>,
     kind: SpanKind,
+    terms: Terms,
     own: &[PriceOverride],
 ) -> Cost {
     if usage.input.max(usage.output).is_some_and(|tokens| tokens > MOST_TOKENS) {
@@ -46,13 +48,14 @@ pub(super) fn price_usage(
     let Some((model, name)) = model.and_then(|model| Some((model, model.name()?))) else {
         return Cost::unknown(UnknownCost::NoModel);
     };
-    let Some(sheet) = PriceSheet::find(model, at, usage.input.unwrap_or(0), own) else {
+    let Some(sheet) = PriceSheet::find(model, at, usage.input.unwrap_or(0), terms, own) else {
         return Cost::unknown(UnknownCost::Unpriced { model: name.to_owned() });
     };
     let Some(mut lines) = lines(usage, &sheet) else {
         return Cost::unknown(UnknownCost::UnclearUsage);
     };
     lines.extend(sheet.request_line());
+    lines.extend(sheet.search_line(usage.web_searches.unwrap_or(0)));
     // Embeddings have no output.
     let is_complete = usage.input.is_some() && (usage.output.is_some() || kind == SpanKind::Embedding);
     if is_complete {
@@ -68,7 +71,7 @@ pub(super) fn rates(
     input: u64,
     own: &[PriceOverride],
 ) -> Option<(String, [u64; 2])> {
-    let sheet = PriceSheet::find(model, at, input, own)?;
+    let sheet = PriceSheet::find(model, at, input, Terms::Standard, own)?;
     let rates = [sheet.rate(Class::Input).0, sheet.rate(Class::Output).0];
     // A model whose output has no price answers with something else than text.
     rates.iter().all(|&rate| rate > 0).then(|| (sheet.row().to_owned(), rates))
@@ -82,8 +85,13 @@ pub(super) fn price_at_tier(
     input: u64,
     own: &[PriceOverride],
 ) -> Option<NanoUsd> {
-    let sheet = PriceSheet::find(model, at, input, own)?;
+    let sheet = PriceSheet::find(model, at, input, Terms::Standard, own)?;
     Some(lines(usage, &sheet)?.iter().map(|line| line.amount).sum())
+}
+
+/// Returns what tokens cost at these prices.
+pub(super) fn price_with(usage: &Usage, sheet: &PriceSheet<'_>) -> Option<NanoUsd> {
+    Some(lines(usage, sheet)?.iter().map(|line| line.amount).sum())
 }
 
 /// Returns the lines of the counts there are; `None` when the counts contradict each other.
@@ -107,25 +115,29 @@ fn input_lines(input: u64, usage: &Usage, sheet: &PriceSheet<'_>) -> Option<Vec<
     let read = usage.cache_read.unwrap_or(0);
     let hour = usage.cache_write_1h.unwrap_or(0);
     let written = usage.cache_write.unwrap_or(hour);
-    let media = [
-        (Class::AudioInput, usage.audio_input.unwrap_or(0)),
-        (Class::ImageInput, usage.image_input.unwrap_or(0)),
-        (Class::VideoInput, usage.video_input.unwrap_or(0)),
-    ];
+    let audio = usage.audio_input.unwrap_or(0);
+    // Nobody said how much of the audio was cached when it is none of the kinds that are named.
+    let cached_audio = if read == 0 { Some(0) } else { usage.cache_read_audio };
+    let others =
+        [(Class::ImageInput, usage.image_input.unwrap_or(0)), (Class::VideoInput, usage.video_input.unwrap_or(0))];
     if read.checked_add(written)? > input {
         return None;
     }
     let is_cached = read > 0 || written > 0;
-    if is_cached && media.iter().any(|&(class, tokens)| tokens > 0 && sheet.has_own_rate(class)) {
-        // Nobody said how much of the audio or the images was cached, and cached ones have yet another price.
+    let is_apart = |&(class, tokens): &(Class, u64)| tokens > 0 && sheet.has_own_rate(class);
+    let is_audio_apart = audio > 0 && sheet.has_own_rate(Class::AudioInput);
+    if is_cached && (others.iter().any(is_apart) || is_audio_apart && (cached_audio.is_none() || written > 0)) {
+        // Cached audio and cached images have yet another price, and how many there are was not said.
         return None;
     }
-    let [audio, image, video] = media;
+    let heard = if is_audio_apart { cached_audio.unwrap_or(0) } else { 0 };
+    let [image, video] = others;
     let parts = [
-        (Class::CacheRead, read),
+        (Class::CacheRead, read.checked_sub(heard)?),
+        (Class::CacheReadAudio, heard),
         (Class::CacheWrite, written.checked_sub(hour)?),
         (Class::CacheWrite1h, hour),
-        audio,
+        (Class::AudioInput, audio.checked_sub(heard)?),
         image,
         video,
     ];

@@ -5,15 +5,20 @@
 //! and a line in [`KINDS`]. Amounts are differences of the cost of single calls, each priced twice by
 //! the rules of this module's parent: as it was, and with the change.
 //!
-//! Not here, because runs alone do not show it: which part of a history could be left out, and which
-//! part of an answer was too long. Whether another model does as well is not known either: see [`ModelSwitch`].
+//! Not here, because runs alone do not show it: whether another model does as well, see [`ModelSwitch`]; what less
+//! reasoning would do where an agent never tries it; which part of an answer was too long, but for what it copied.
 
+mod batchable;
 mod caching;
+mod copied_output;
 mod duplicate_calls;
+mod history_trimming;
 mod model_switch;
 mod observed;
 mod parallel_tools;
 mod permanent_errors;
+mod reasoning_effort;
+mod reread;
 mod unused_tools;
 
 #[cfg(test)]
@@ -27,7 +32,7 @@ pub use model_switch::ModelSwitch;
 pub use observed::Observed;
 
 use self::observed::SeenCall;
-use super::{CostFigures, span::price_usage};
+use super::{CostFigures, span::price_usage, terms::Terms};
 
 /// What finds savings of one kind.
 type Find = fn(&Observed, &Catalog) -> Option<Saving>;
@@ -38,6 +43,10 @@ pub const KINDS: &[(&str, Find)] = &[
     ("duplicate-calls", duplicate_calls::find),
     ("permanent-errors", permanent_errors::find),
     ("unused-tools", unused_tools::find),
+    ("history-trimming", history_trimming::find),
+    ("over-long-outputs", copied_output::find),
+    ("reasoning-effort", reasoning_effort::find),
+    ("batchable-calls", batchable::find),
     ("parallel-tools", parallel_tools::find),
 ];
 
@@ -189,9 +198,14 @@ fn saving(words: Words, changes: &[Change<'_>], catalog: &Catalog) -> Option<Sav
             None => unpriced += 1,
         }
     }
+    let amount = (unpriced < counted(changes.len())).then_some(amount);
+    saving_of(words, changes, amount, unpriced)
+}
+
+/// Makes a saving of changes that are priced already.
+fn saving_of(words: Words, changes: &[Change<'_>], amount: Option<NanoUsd>, unpriced: u64) -> Option<Saving> {
     let Words { kind, title, fix, assumes, basis, time_ns } = words;
     let calls = counted(changes.len());
-    let amount = (unpriced < calls).then_some(amount);
     let is_worth_it = amount.is_some_and(|amount| amount > NanoUsd::ZERO) || time_ns.is_some() || unpriced > 0;
     let mut runs: Vec<usize> = changes.iter().map(|change| change.call.run).collect();
     runs.sort_unstable();
@@ -233,7 +247,12 @@ impl Change<'_> {
 impl SeenCall {
     /// Returns what the call would cost with other token counts.
     fn price(&self, usage: &Usage, catalog: &Catalog) -> Cost {
-        price_usage(self.model.as_ref(), usage, self.start, self.kind, catalog.prices())
+        self.price_on(usage, self.terms, catalog)
+    }
+
+    /// Returns what it would cost on other terms.
+    fn price_on(&self, usage: &Usage, terms: Terms, catalog: &Catalog) -> Cost {
+        price_usage(self.model.as_ref(), usage, self.start, self.kind, terms, catalog.prices())
     }
 }
 

@@ -12,7 +12,8 @@ use arc_model::{
     Trace, TraceId, Usage, UsageSource,
 };
 
-use crate::cost::{billed_spans, price_span_with};
+use super::reread::{Answer, Prompts, Reread, SeenResult};
+use crate::cost::{billed_spans, price_span_with, terms::Terms};
 
 /// Runs of one agent, as far as savings need them.
 #[derive(Debug, Default)]
@@ -26,6 +27,10 @@ pub struct Observed {
     known_tools: BTreeMap<Hash, usize>,
     /// What providers counted for whole prompts.
     counted: BTreeMap<Hash, u64>,
+    /// Runs that a user or a conversation waits for.
+    awaited: BTreeSet<usize>,
+    /// The age of the oldest tool result of which something was used, in calls.
+    oldest_use: u32,
 }
 
 /// The beginning of a BLAKE3 hash; two different prompts with one hash do not occur.
@@ -42,6 +47,8 @@ pub(super) struct SeenCall {
     pub(super) end: Option<Timestamp>,
     pub(super) model: Option<ModelRef>,
     pub(super) usage: Option<Usage>,
+    /// On what terms it was served.
+    pub(super) terms: Terms,
     /// What it cost; nothing where another record of the same call is billed, or the provider turned it away.
     pub(super) cost: Cost,
     /// The HTTP status of its error.
@@ -52,6 +59,13 @@ pub(super) struct SeenCall {
     /// What was sent, where it was recorded.
     pub(super) prompt: Option<Prompt>,
     pub(super) asked: Vec<Asked>,
+    /// Whether the answer came in pieces, as for somebody who reads along.
+    pub(super) is_streamed: bool,
+    /// The reasoning that was asked for, as the provider names it.
+    pub(super) effort: Option<String>,
+    /// The tool results in what was sent.
+    pub(super) results: Vec<SeenResult>,
+    pub(super) answer: Answer,
 }
 
 /// What was sent to a model.
@@ -109,6 +123,16 @@ pub(super) struct SeenDefinition {
 impl Observed {
     /// Adds a run. Prices that the user set outrank those of the table.
     pub fn add(&mut self, trace: &Trace, own: &[PriceOverride]) {
+        let mut prompts = Prompts::default();
+        self.read(trace, own, |span| prompts.next(span));
+    }
+
+    /// Adds a run as far as it is needed to say which calls repeat another one.
+    pub(in crate::cost) fn add_prompts(&mut self, trace: &Trace, own: &[PriceOverride]) {
+        self.read(trace, own, |_| Reread::default());
+    }
+
+    fn read<'a>(&mut self, trace: &'a Trace, own: &[PriceOverride], mut reread: impl FnMut(&'a Span) -> Reread) {
         let run = self.runs;
         self.runs += 1;
         if let Some(at) = trace.spans().iter().filter_map(|span| span.start).min() {
@@ -116,10 +140,15 @@ impl Observed {
             self.began = Some((first.min(at), last.max(at)));
         }
         let billed: BTreeSet<SpanId> = billed_spans(trace).iter().map(|span| span.span_id).collect();
+        if trace.spans().iter().any(|span| span.facts.user.is_some() || span.facts.session.is_some()) {
+            self.awaited.insert(run);
+        }
         let mut before = None;
         for span in trace.leaf_llm_spans() {
             let prompt = self.prompt(trace, span, before);
-            let call = call(span, prompt, run, billed.contains(&span.span_id), own);
+            let Reread { results, oldest_use, answer } = reread(span);
+            self.oldest_use = self.oldest_use.max(oldest_use);
+            let call = SeenCall { results, answer, ..call(span, prompt, run, billed.contains(&span.span_id), own) };
             self.note_count(&call);
             before = call.prompt.is_some().then_some((span, self.calls.len()));
             self.calls.push(call);
@@ -151,6 +180,16 @@ impl Observed {
         let mut sent = BTreeSet::new();
         let prompts = self.calls.iter().filter_map(|call| Some((call, call.prompt.as_ref()?)));
         prompts.filter(|(call, prompt)| !sent.insert((call.run, prompt.whole))).map(|(call, _)| call.span_id).collect()
+    }
+
+    /// Returns whether somebody waits for a run: a user, a conversation.
+    pub(super) fn is_awaited(&self, run: usize) -> bool {
+        self.awaited.contains(&run)
+    }
+
+    /// Returns the age of the oldest tool result of which something was used, in calls that sent it before.
+    pub(super) fn oldest_use(&self) -> u32 {
+        self.oldest_use
     }
 
     pub(super) fn began(&self) -> Option<(Timestamp, Timestamp)> {
@@ -281,13 +320,26 @@ fn call(span: &Span, prompt: Option<Prompt>, run: usize, is_billed: bool, own: &
         end: span.end,
         model: span.model.clone(),
         usage: span.usage.clone(),
+        terms: Terms::of(span),
         cost,
         refused: http_status(span),
         is_error: span.status.is_error(),
         temperature: span.parameters.get("temperature").and_then(Json::as_f64),
         prompt,
         asked: asked.collect(),
+        is_streamed: span.time_to_first_token_ns.is_some()
+            || span.parameters.get("stream").and_then(Json::as_bool) == Some(true),
+        effort: effort(span),
+        results: Vec::new(),
+        answer: Answer::default(),
     }
+}
+
+fn effort(span: &Span) -> Option<String> {
+    let parameter = |name: &str| span.parameters.get(name);
+    let nested = parameter("reasoning").and_then(|reasoning| reasoning.get("effort"));
+    let found = parameter("reasoning_effort").or(nested).or_else(|| parameter("effort"));
+    found.and_then(Json::as_str).map(str::to_ascii_lowercase)
 }
 
 impl SeenCall {

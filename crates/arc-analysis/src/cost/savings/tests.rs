@@ -280,7 +280,7 @@ fn savings_at(seen: &Observed, model: &str) -> Option<NanoUsd> {
     let price = |call: &SeenCall| {
         let mut to = call.model.clone()?;
         to.request = Some(model.to_owned());
-        super::super::span::price_usage(Some(&to), call.usage.as_ref()?, call.start, call.kind, &[]).known()
+        super::super::span::price_usage(Some(&to), call.usage.as_ref()?, call.start, call.kind, call.terms, &[]).known()
     };
     seen.calls().iter().map(price).sum()
 }
@@ -330,4 +330,102 @@ fn a_prompt_has_one_chain_whatever_came_before_it() {
             assert_eq!(chain(&seen(std::slice::from_ref(&first))), chain(&alone), "{first}");
         }
     }
+}
+
+/// A run that reads a file of 1,000 tokens first and then looks things up, ten seconds after one another.
+fn reading(calls: usize, last_words: &str) -> String {
+    let mut run = "agent a\n".to_owned();
+    let mut history = format!("    <- user \"{}\"\n", text(100, 1));
+    for call in 0..calls {
+        let at = call * 10;
+        // 100 of the question, 1 for `read` and `{}`-like arguments each, 1,000 for the file, 10 for each other result.
+        let input = 2_000 + call * 100;
+        let answer = if call + 1 == calls { format!("\"{last_words}\"") } else { format!("look{{}}#c{call}") };
+        writeln!(run, "  llm gpt-4o provider=openai in={input} out=10 cache=0 @{at}s +1s\n{history}    -> {answer}")
+            .unwrap();
+        let result = if call == 0 { format!("needle {}", text(1_000, 7)) } else { format!("stuff{call}") };
+        writeln!(history, "    <- assistant look{{}}#c{call}\n    <- tool #c{call}=\"{result}\"").unwrap();
+    }
+    run
+}
+
+#[test]
+fn a_tool_result_that_no_answer_uses_any_more_is_history_to_trim() {
+    // Calls 2 to 6 send the file; nothing of it is used but by call 2 at most, so it is kept for one call after that.
+    let found = find(&[reading(6, "done")]);
+    let saving = one(&found, "history-trimming");
+    // At age 2 and above: calls 4, 5 and 6 send the file, calls 5 and 6 `stuff1`, call 6 `stuff2`.
+    assert_eq!(saving.calls, 3);
+    let by_hand = |call: usize, bytes: usize| {
+        // The question of 400 bytes, and for each call before this one `look`, `{}`, and its result.
+        let results: usize = (0..call).map(|at| if at == 0 { 4_007 } else { 6 }).sum();
+        (2_000 + call * 100) * bytes / (400 + call * 6 + results)
+    };
+    let tokens = by_hand(3, 4_007) + by_hand(4, 4_007 + 6) + by_hand(5, 4_007 + 6 + 6);
+    assert_eq!(saving.tokens, tokens as u64);
+    assert_eq!(saving.amount, Some(NanoUsd(i64::try_from(tokens).unwrap() * 2_500)));
+    assert!(saving.fix.contains("for 1 call after"), "{}", saving.fix);
+}
+
+#[test]
+fn a_result_that_an_answer_quotes_later_is_kept_as_long_in_all_runs() {
+    none(&find(&[reading(6, "it says needle"), reading(6, "done")]), "history-trimming");
+    // What stands elsewhere as well need not come from it.
+    let elsewhere = reading(6, "done").replace("stuff4", "needle");
+    assert_eq!(one(&find(&[elsewhere.replace("\"done\"", "\"needle\"")]), "history-trimming").calls, 3);
+}
+
+#[test]
+fn lines_of_the_prompt_that_an_answer_writes_out_again_are_counted() {
+    let line = |number: usize| format!("the line with the number {number:03} of this file");
+    let file = |lines: usize| (0..lines).map(line).collect::<Vec<_>>().join("\\n");
+    let run = |answer: &str| {
+        format!(
+            "agent a\n  llm gpt-4o provider=openai in=1000 out=500 @0s +1s\n    <- user \"change it\\n{}\"\n    -> \"{answer}\"\n",
+            file(40)
+        )
+    };
+    // A line has 41 bytes and its end; one of 42 is added to 39 old ones.
+    let answer = format!("{}\\n{}", file(39), "a line of its own that the file never had.");
+    let found = find(&[run(&answer)]);
+    let saving = one(&found, "over-long-outputs");
+    let tokens = 500 * (39 * 41) / (39 * 42 + 42);
+    assert_eq!((saving.calls, saving.tokens), (1, tokens));
+    assert_eq!(saving.amount, Some(NanoUsd(i64::try_from(tokens).unwrap() * 10_000)));
+    none(&find(&[run("done as you asked, with nothing else to say about it")]), "over-long-outputs");
+}
+
+#[test]
+fn reasoning_beyond_that_of_the_least_effort_is_counted_where_both_were_tried() {
+    let call = |at: usize, effort: &str, reasoning: usize| {
+        format!(
+            "  llm o3 provider=openai in=100 out={} reasoning={reasoning} @{at}s +1s params={{reasoning_effort: \"{effort}\"}}\n    \
+             <- user \"question {at}\"\n",
+            reasoning + 20
+        )
+    };
+    let low: String = (0..5).map(|at| call(at * 10, "low", 100 + at)).collect();
+    let run = format!("agent a\n{low}{}{}", call(60, "high", 1_102), call(70, "high", 90));
+    let found = find(&[run]);
+    let saving = one(&found, "reasoning-effort");
+    // On the mean (100 + … + 104) / 5 = 102; the second call with high effort reasoned less than that. $8 a million.
+    assert_eq!((saving.calls, saving.tokens, saving.amount), (1, 1_000, Some(NanoUsd(1_000 * 8_000))));
+    let only_high = format!("agent a\n{}{}", call(0, "high", 1_000), call(10, "high", 1_000));
+    none(&find(&[only_high]), "reasoning-effort");
+}
+
+#[test]
+fn calls_that_nobody_waits_for_are_cheaper_in_a_batch_where_the_provider_has_one() {
+    let run = |model: &str, facts: &str| {
+        format!("agent a {facts}\n  llm {model} in=1000 out=100 @0s +1s\n    <- user \"x\"\n    -> \"y\"\n")
+    };
+    let found = find(&[run("gpt-4o provider=openai", ""), run("gpt-4o provider=openai", "")]);
+    let saving = one(&found, "batchable-calls");
+    // Half of $2.50 and $10 a million.
+    assert_eq!((saving.calls, saving.tokens), (2, 2_200));
+    assert_eq!(saving.amount, Some(NanoUsd(2 * (1_000 * 1_250 + 100 * 5_000))));
+    none(&find(&[run("gpt-4o provider=openai", "user=u1")]), "batchable-calls");
+    none(&find(&[run("gpt-4o provider=azure", "")]), "batchable-calls");
+    let two = format!("{}  llm gpt-4o provider=openai in=1 out=1 @5s +1s\n", run("gpt-4o provider=openai", ""));
+    none(&find(&[two]), "batchable-calls");
 }
