@@ -6,7 +6,7 @@
 //! once, and whoever stored it sends it on. Start at [`App::watch_reliability`].
 
 use std::{
-    collections::{BTreeMap, VecDeque, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -92,6 +92,7 @@ impl App {
             other => other?,
         };
         let mut after = ChangeSeq(position.and_then(|text| text.parse().ok()).unwrap_or_default());
+        let mut settled: BTreeSet<ProjectId> = BTreeSet::new();
         for _ in 0..BATCHES {
             if after >= *self.inner.newest.borrow() || self.tasks().is_stopping() {
                 break;
@@ -99,10 +100,11 @@ impl App {
             let changes = self.changes(after, BATCH).await?;
             let Some(last) = changes.last() else { break };
             self.watch_runs(&changes).await?;
+            settled.extend(changes.iter().filter(|change| !change.run.is_running).map(|change| change.project.clone()));
             after = last.seq;
             registry.put_note(&home, POSITION, &after.0.to_string()).await?;
         }
-        Ok(())
+        self.watch_budgets(&settled).await
     }
 
     /// Tells the alarms of the agents that these runs are of.
@@ -141,7 +143,7 @@ impl App {
     }
 
     /// Stores an alert and, where it is new, tells who follows and sends it on.
-    async fn raise(&self, project: &ProjectId, alert: Alert, ran_at: Timestamp) -> Result<(), AppError> {
+    pub(crate) async fn raise(&self, project: &ProjectId, alert: Alert, ran_at: Timestamp) -> Result<(), AppError> {
         if !self.inner.registry.add_alert(project, &alert).await? {
             return Ok(());
         }

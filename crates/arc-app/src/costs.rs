@@ -1,7 +1,7 @@
 //! Cost: how it divides, and what could be saved.
 
 use arc_analysis::cost::{
-    CostReport, cost_report, figures,
+    Bill, CostReport, Reconciliation, Recorded, cost_report, figures, reconcile,
     savings::{Observed, Savings, savings},
 };
 use arc_model::{AgentName, CostDimension, ProjectId, Run, Timestamp, TraceId};
@@ -11,6 +11,10 @@ use crate::{App, AppError};
 
 /// Latest runs of an agent that savings are looked for in.
 const LATEST_RUNS: u32 = 200;
+/// Runs read at once.
+const PAGE: u32 = 500;
+/// Nanoseconds in a UTC day.
+const DAY_NANOS: i64 = 86_400_000_000_000;
 /// Outcomes there are, and more.
 const OUTCOMES: u32 = 10;
 
@@ -25,6 +29,25 @@ impl App {
         let lines = traces.costs(project, &one_more).await?;
         let about = (query.by, query.agent.clone(), query.since);
         Ok(cost_report(about, lines, usize::try_from(query.limit).unwrap_or(usize::MAX), &outcomes))
+    }
+
+    /// Compares a provider's account of usage with the runs that were recorded on its days.
+    pub async fn reconcile(&self, project: &ProjectId, bill: &Bill) -> Result<Reconciliation, AppError> {
+        let midnight = |day: &str| Timestamp::parse(&format!("{day}T00:00:00Z"));
+        let days =
+            bill.days().and_then(|(first, last)| Some((midnight(first)?, midnight(last)?.plus_nanos(DAY_NANOS))));
+        let mut recorded = Recorded::default();
+        let mut query = RunQuery { limit: PAGE, ..RunQuery::default() };
+        if let Some((since, until)) = days {
+            (query.since, query.until) = (Some(since), Some(until));
+        }
+        while days.is_some() {
+            let page = self.inner.traces.runs(project, &query).await?;
+            page.items.iter().filter(|run| !run.is_running).for_each(|run| recorded.add(run));
+            let Some(next) = page.next else { break };
+            query.after = Some(next);
+        }
+        Ok(reconcile(bill, &recorded))
     }
 
     /// Analyses every stored run of a project anew, by the prices in force now, and returns how many.

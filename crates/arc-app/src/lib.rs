@@ -11,6 +11,7 @@
 mod agents;
 mod alerts;
 mod app;
+mod budgets;
 mod capture;
 mod clock;
 mod costs;

@@ -2,15 +2,17 @@
 
 mod issues;
 mod keeping;
+mod money;
 
 use std::path::PathBuf;
 
-use arc_model::{CostDimension, TraceId};
+use arc_model::TraceId;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use self::issues::{Issues, IssuesDeed, Scenarios, ScenariosDeed, StateOfIssue, StateOfScenario};
 pub(crate) use self::keeping::{Backup, Delete, Restore, Search, Vacuum, Which};
+pub(crate) use self::money::{Budgets, Cost, Prices, PricesCommand};
 
 /// Watches AI agents and answers with evidence: will it work, what does it cost, what breaks.
 #[derive(Debug, Parser)]
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Cost(Cost),
     /// Show what models cost here, and price stored runs anew
     Prices(Prices),
+    /// Show how far budgets are used
+    Budgets(Budgets),
     /// Show the alerts that were raised, or try whether they arrive
     Alerts(Alerts),
     /// Show what breaks, each failure once with its count and where it is, and decide on it
@@ -272,63 +276,6 @@ pub(crate) struct Gate {
     /// Print the checks as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Cost {
-    /// By what to divide: model, tool, step, agent, version, user, session, outcome or day
-    #[arg(long, value_name = "WHAT", default_value = "model")]
-    pub(crate) by: CostDimension,
-    /// Only runs since then: a date, a time, or days ago (7d); whole UTC days
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) since: Option<String>,
-    /// Only runs of this agent
-    #[arg(long, value_name = "NAME")]
-    pub(crate) agent: Option<String>,
-    /// Most lines to show
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) limit: u32,
-    /// Do not look for savings in the agent's latest runs
-    #[arg(long)]
-    pub(crate) no_savings: bool,
-    /// Print everything as JSON
-    #[arg(long, conflicts_with = "csv")]
-    pub(crate) json: bool,
-    /// Print the lines as CSV, amounts in nano-dollars
-    #[arg(long)]
-    pub(crate) csv: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Prices {
-    #[command(subcommand)]
-    pub(crate) command: PricesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PricesCommand {
-    /// Show what a million tokens of a model cost
-    Show {
-        /// The model, as it is recorded
-        model: String,
-        /// Its provider, as it is recorded
-        #[arg(long, value_name = "NAME")]
-        provider: Option<String>,
-        /// At this date or time; else now
-        #[arg(long, value_name = "WHEN")]
-        at: Option<String>,
-        /// Print the prices as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show where prices.toml in the data directory differs from the price table
-    Diff {
-        /// Print the differences as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Price every stored run anew, after prices changed
-    Recompute,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,8 @@ use crate::{AgentName, Timestamp, TraceId};
 pub enum AlertKind {
     /// An agent succeeds less often than it did.
     ReliabilityDropped,
+    /// A budget is used up, or nearly.
+    BudgetReached,
     /// Nothing: somebody tries whether alerts arrive.
     Test,
 }
@@ -57,7 +59,7 @@ pub struct Alert {
     pub id: String,
     /// What it is about.
     pub kind: AlertKind,
-    /// The agent.
+    /// The agent; `all agents` where it is about all of them.
     pub agent: AgentName,
     /// When it was raised.
     pub raised_at: Timestamp,
@@ -65,9 +67,9 @@ pub struct Alert {
     pub title: String,
     /// What was seen, and what to do.
     pub text: String,
-    /// The run that raised it; `None` for a test.
+    /// The run that raised it; `None` for a budget and a test.
     pub run: Option<TraceId>,
-    /// The figures; `None` for a test.
+    /// The figures of a drop of reliability.
     pub drop: Option<ReliabilityDrop>,
     /// Attempts to send it on.
     pub deliveries: Vec<Delivery>,

@@ -16,7 +16,7 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{
-        agents, alerts, capture, costs, events, findings, health, import, issues, openapi as document, runs,
+        agents, alerts, budgets, capture, costs, events, findings, health, import, issues, openapi as document, runs,
         runtime_analysis, scenarios, search,
     },
     gateway::{self, Gateway},
@@ -83,6 +83,7 @@ impl FromRef<Shared> for Gateway {
         scenarios::list,
         scenarios::decide,
         scenarios::learning,
+        budgets::list,
         capture::show,
         costs::show,
         costs::savings,
@@ -167,6 +168,7 @@ fn all_routes(shared: Shared) -> Router {
         .route("/api/v1/scenarios", get(scenarios::list))
         .route("/api/v1/scenarios/{id}", patch(scenarios::decide))
         .route("/api/v1/agents/{name}/learning", get(scenarios::learning))
+        .route("/api/v1/budgets", get(budgets::list))
         .route("/api/v1/capture", get(capture::show))
         .route("/api/v1/costs", get(costs::show))
         .route("/api/v1/agents/{name}/savings", get(costs::savings))

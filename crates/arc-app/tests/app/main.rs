@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, also in its helper functions")]
 
 mod alerts;
+mod budgets;
 mod import;
 mod issues;
 mod keeping;

@@ -3,6 +3,7 @@
 mod accuracy;
 mod alerts;
 mod backup;
+mod budgets;
 mod collect;
 mod compare;
 mod completions;
@@ -34,7 +35,7 @@ pub(crate) use self::{
 };
 
 use arc_app::{App, AppError, Settings, SystemClock};
-use arc_catalog::PriceOverride;
+use arc_catalog::{Budget, CatalogError, PriceOverride};
 use arc_store::StoreError;
 use arc_store_backends::{Stores, without_password};
 use tokio::runtime::Runtime;
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Debug(arguments) if arguments.live => live::report(&config()?, &arguments),
         Command::Debug(arguments) => runtime()?.block_on(debug::run(&config()?, &arguments)),
         Command::Alerts(arguments) => return runtime()?.block_on(alerts::run(&config()?, &arguments)),
+        Command::Budgets(arguments) => return runtime()?.block_on(budgets::run(&config()?, &arguments)),
         Command::Compare(arguments) => runtime()?.block_on(compare::run(&config()?, &arguments)),
         Command::Gate(arguments) => return runtime()?.block_on(gate::run(&config()?, &arguments)),
         Command::Cost(arguments) => runtime()?.block_on(cost::run(&config()?, &arguments)),
@@ -169,20 +171,26 @@ fn app(config: &Config, stores: Stores) -> Result<App, Failure> {
         search: config.search,
         ..Settings::default()
     };
-    let catalog = prices::catalog(own_prices(config)?);
+    let catalog = prices::catalog(own_prices(config)?, own_file(config, arc_catalog::budget::FILE, Budget::read)?);
     Ok(App::new(stores.traces, stores.registry, Arc::new(SystemClock), catalog, settings))
 }
 
-/// Reads the prices that the user set, where there are any.
+/// Reads the prices that the user set, where there are any, and takes the price table into use that the user fetched.
 fn own_prices(config: &Config) -> Result<Vec<PriceOverride>, Failure> {
+    prices::use_fetched(config)?;
+    own_file(config, arc_catalog::price::FILE, PriceOverride::read)
+}
+
+/// Reads a file that users write into the data directory, where there is one.
+fn own_file<T>(config: &Config, name: &str, read: fn(&str) -> Result<Vec<T>, CatalogError>) -> Result<Vec<T>, Failure> {
     let Ok(home) = config.home() else { return Ok(Vec::new()) };
-    let file = home.join(arc_catalog::price::FILE);
+    let file = home.join(name);
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::usage(format!("cannot read {}: {error}", file.display()))),
     };
-    PriceOverride::read(&text).map_err(|error| {
+    read(&text).map_err(|error| {
         let why = anyhow::Error::new(error).context(format!("{} cannot be used", file.display()));
         Failure { exit: Exit::Usage, error: why }
     })

@@ -1,11 +1,13 @@
 //! `arc-eval prices`: what a model costs here, what the user's own prices change, and pricing stored runs anew.
 
+use std::{path::Path, time::Duration};
+
 use arc_analysis::cost::price_span_with;
-use arc_catalog::{Catalog, PriceOverride};
+use arc_catalog::{Budget, Catalog, PriceOverride};
 use arc_model::{Cost, ModelRef, NanoUsd, Span, SpanId, SpanKind, Timestamp, TraceId, Usage};
 use serde::Serialize;
 
-use super::{open, own_prices};
+use super::{open, open_to_read, own_prices, settle_if_possible};
 use crate::{
     cli::{Prices, PricesCommand},
     config::Config,
@@ -38,13 +40,18 @@ pub(crate) struct Difference {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Prices) -> Result<(), Failure> {
+    if let PricesCommand::Update { from } = &arguments.command {
+        return update(config, from.as_deref());
+    }
     let own = own_prices(config)?;
     match &arguments.command {
+        PricesCommand::Update { .. } => Ok(()),
         PricesCommand::Show { model, provider, at, json } => {
             let at = at.as_deref().map(read_time).transpose()?;
             show(&own, model, provider.as_deref(), at, *json)
         }
         PricesCommand::Diff { json } => diff(&own, *json),
+        PricesCommand::Reconcile { file, json } => reconcile(config, &own, file, *json).await,
         PricesCommand::Recompute => recompute(config).await,
     }
 }
@@ -133,6 +140,20 @@ fn diff(own: &[PriceOverride], as_json: bool) -> Result<(), Failure> {
     Ok(output::data(&prices::differences(&differences))?)
 }
 
+async fn reconcile(config: &Config, own: &[PriceOverride], file: &Path, as_json: bool) -> Result<(), Failure> {
+    let shown = file.display();
+    let text = std::fs::read(file).map_err(|error| Failure::unreadable(format!("cannot read {shown}: {error}")))?;
+    let bill = arc_analysis::cost::read_bill(&text, own)
+        .map_err(|why| Failure::unreadable(format!("{shown} cannot be compared: {why}")))?;
+    let app = open_to_read(config).await?;
+    settle_if_possible(&app).await?;
+    let found = app.reconcile(&config.project, &bill).await?;
+    if as_json {
+        return output::json(&found);
+    }
+    Ok(output::data(&prices::reconciled(&found))?)
+}
+
 async fn recompute(config: &Config) -> Result<(), Failure> {
     if !config.store_exists() {
         return Err(Failure::usage(format!(
@@ -149,11 +170,65 @@ async fn recompute(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the catalogue with the user's prices.
-pub(super) fn catalog(own: Vec<PriceOverride>) -> &'static Catalog {
-    if own.is_empty() {
+/// Returns the catalogue with the user's prices and budgets.
+pub(super) fn catalog(own: Vec<PriceOverride>, budgets: Vec<Budget>) -> &'static Catalog {
+    if own.is_empty() && budgets.is_empty() {
         return Catalog::builtin();
     }
     // Once per process, which uses it until its end.
-    Box::leak(Box::new(Catalog::builtin().clone().with_prices(own)))
+    Box::leak(Box::new(Catalog::builtin().clone().with_prices(own).with_budgets(budgets)))
+}
+
+/// The fetched price table in the data directory.
+const TABLE: &str = "prices.json";
+
+/// Longest that fetching the table takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Takes the price table into use that `prices update` fetched, where there is one.
+pub(super) fn use_fetched(config: &Config) -> Result<(), Failure> {
+    let Ok(home) = config.home() else { return Ok(()) };
+    let file = home.join(TABLE);
+    let cannot = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "the fetched price table {} cannot be used: {why}; delete it, or fetch it again with arc-eval prices update",
+            file.display()
+        ))
+    };
+    let (bytes, at) = match std::fs::read(&file).and_then(|bytes| Ok((bytes, file.metadata()?.modified()?))) {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot(&error)),
+    };
+    let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let at = Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    arc_analysis::cost::use_price_table(&bytes, at).map_err(|why| cannot(&why))
+}
+
+/// Fetches the price table, or takes it from a file, and keeps it once it can be read.
+fn update(config: &Config, from: Option<&str>) -> Result<(), Failure> {
+    let url = from.unwrap_or(arc_analysis::cost::PRICE_TABLE_URL);
+    let cannot =
+        |why: &dyn std::fmt::Display| Failure::unreadable(format!("cannot fetch the price table from {url}: {why}"));
+    let bytes = if url.starts_with("https://") || url.starts_with("http://") {
+        let http = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
+        let mut answer = http.get(url).call().map_err(|error| cannot(&error))?;
+        answer.body_mut().with_config().limit(64 << 20).read_to_vec().map_err(|error| cannot(&error))?
+    } else {
+        std::fs::read(url).map_err(|error| cannot(&error))?
+    };
+    let models = arc_analysis::cost::models_in_table(&bytes).map_err(|why| cannot(&why))?;
+    let file = config.home()?.join(TABLE);
+    let unwritable = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", file.display()));
+    // In two steps, so that there is never half a table.
+    let beside = file.with_extension("json.new");
+    std::fs::create_dir_all(config.home()?).map_err(unwritable)?;
+    std::fs::write(&beside, &bytes).map_err(unwritable)?;
+    std::fs::rename(&beside, &file).map_err(unwritable)?;
+    output::talk(&format!(
+        "a price table with {} is in use from now on; a running server reads it when it starts, and stored runs keep their \
+         cost until arc-eval prices recompute",
+        number::counted(u64::try_from(models).unwrap_or(u64::MAX), "model")
+    ));
+    Ok(())
 }

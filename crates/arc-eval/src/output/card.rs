@@ -204,11 +204,21 @@ fn write_cost(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     if let Some(change) = &cost.weekly_change {
         let n = format!("{} against {}", number::counted(change.recent_runs, "run"), number::count(change.before_runs));
-        writeln!(text, "  this week    {:+.1} % against the week before ({n})", change.ratio * 100.0)?;
+        let chance = match change.is_significant {
+            Some(true) => "more than days differ by chance",
+            Some(false) => "days differ as much by chance",
+            None => "too few days to tell from chance",
+        };
+        let ratio = change.ratio * 100.0;
+        writeln!(text, "  this week    {ratio:+.1} % against the week before ({n}; {chance})")?;
     }
     if let Some(month) = &cost.projected_month {
         let pace = format!("{:.1} runs a day over {:.1} days", month.runs_per_day, month.days_observed);
-        writeln!(text, "  per month    {} at {pace}", number::dollars(month.amount))?;
+        let interval = match (month.at_least, month.at_most) {
+            (Some(least), Some(most)) => format!(" ({} – {})", number::dollars(least), number::dollars(most)),
+            _ => String::new(),
+        };
+        writeln!(text, "  per month    {}{interval} at {pace}", number::dollars(month.amount))?;
     }
     Ok(())
 }

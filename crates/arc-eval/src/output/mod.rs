@@ -5,6 +5,7 @@
 //! `number` how figures are written, `style` what the colours mean.
 
 pub(crate) mod alerts;
+pub(crate) mod budgets;
 pub(crate) mod card;
 pub(crate) mod collect;
 pub(crate) mod compare;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use arc_analysis::cost::{Account, Reconciliation};
 use arc_model::NanoUsd;
 
 use super::{number, plain_line, style};
@@ -34,4 +35,30 @@ pub(crate) fn differences(differences: &[Difference]) -> String {
         );
     }
     text
+}
+
+/// Returns where a provider's account and what was recorded differ.
+pub(crate) fn reconciled(found: &Reconciliation) -> String {
+    let mut text = String::new();
+    let same = number::counted(found.equal, "equal line");
+    let different = number::counted(u64::try_from(found.different.len()).unwrap_or(u64::MAX), "difference");
+    let _ = writeln!(text, "{}: {same}, {different}", style::heading(&format!("Usage at {}", found.provider)));
+    if found.unpriced_runs > 0 {
+        let runs = number::counted(found.unpriced_runs, "run");
+        let _ = writeln!(text, "  {runs} on these days have no known cost, and what they used is not in \"here\"");
+    }
+    for one in &found.different {
+        let _ = writeln!(text, "\n{} {}", one.day, style::heading(&plain_line(&one.model, 60)));
+        let _ = writeln!(text, "  there  {}", account(&one.theirs));
+        let _ = writeln!(text, "  here   {}", account(&one.ours));
+        let _ = writeln!(text, "  {}", style::aside(&one.explained));
+    }
+    text
+}
+
+fn account(account: &Account) -> String {
+    let cost = account.cost.map_or_else(|| "unknown".to_owned(), number::dollars);
+    let count = number::count;
+    let (input, output, read) = (count(account.input), count(account.output), count(account.cache_read));
+    format!("{input} in, of them {read} cached, {output} out, {cost}")
 }

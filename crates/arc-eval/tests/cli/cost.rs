@@ -156,3 +156,59 @@ fn a_division_over_all_time_cannot_begin_somewhere() {
     "#]]
     .assert_eq(&home.run(&["cost", "--by", "session", "--since", "7d"]).all());
 }
+
+#[test]
+fn a_budget_that_is_used_up_fails_the_check_and_without_budgets_it_says_how_to_write_one() {
+    let home = Home::new("cost-budgets");
+    home.write("runs.json", otlp(&SIX_RUNS));
+    home.run(&["import", "runs.json"]).ok();
+    let none = home.run(&["budgets"]);
+    assert!(none.stderr.contains("no budgets: write them into budgets.toml"), "{}", none.stderr);
+    home.write("../budgets.toml", "[[budget]]\nname = \"all\"\namount = 0.01\nper = \"month\"\n");
+    let found: Value = serde_json::from_str(&home.run(&["budgets", "--json"]).ok()).unwrap();
+    // The runs are of another month.
+    assert_eq!((&found["budgets"][0]["spent"], &found["budgets"][0]["level"]), (&json!(0), &json!("within")));
+    home.run(&["budgets", "--check"]).ok();
+    home.write("../budgets.toml", "[[budget]]\nname = \"all\"\namount = -1\nper = \"month\"\n");
+    let refused = home.run(&["budgets"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("the entry `all` has an amount"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_providers_export_is_compared_by_day_and_model() {
+    let home = Home::new("cost-reconcile");
+    home.write("waste.json", resending());
+    home.run(&["import", "waste.json"]).ok();
+    let header =
+        "start_time,start_time_iso,num_model_requests,model,batch,input_tokens,output_tokens,input_cached_tokens\n";
+    // 21 calls of 3,010 and 20 tokens, on the day of 1,760,000,000 seconds after 1970.
+    let line = |input: u64| format!("1759968000,2025-10-09T00:00:00+00:00,21,gpt-4o-2024-08-06,false,{input},420,0\n");
+    home.write("same.csv", format!("{header}{}", line(63_210)));
+    let same = home.run(&["prices", "reconcile", "same.csv"]).ok();
+    assert_eq!(same, "Usage at openai: 1 equal line, 0 differences\n");
+    home.write("more.csv", format!("{header}{}", line(70_000)));
+    let more = home.run(&["prices", "reconcile", "more.csv"]).ok();
+    assert!(more.contains("6790 input tokens more with the provider: calls that were not recorded"), "{more}");
+    home.write("other.csv", "a,b\n1,2\n");
+    let other = home.run(&["prices", "reconcile", "other.csv"]);
+    assert_eq!(other.code, Some(3));
+    assert!(other.stderr.contains("expected are those of OpenAI's usage export"), "{}", other.stderr);
+}
+
+#[test]
+fn a_price_table_that_is_taken_from_a_file_is_used_from_then_on() {
+    let home = Home::new("cost-update");
+    home.write("broken.json", "{}");
+    assert_eq!(home.run(&["prices", "update", "--from", "broken.json"]).code, Some(3));
+    let table = json!([{
+        "id": "openai", "name": "OpenAI", "api_pattern": "https://api\\.openai\\.com",
+        "model_match": {"starts_with": "gpt-"},
+        "models": [{"id": "gpt-4o", "match": {"equals": "gpt-4o"}, "prices": {"input_mtok": 7, "output_mtok": 9}}],
+    }]);
+    home.write("table.json", table.to_string());
+    let update = home.run(&["prices", "update", "--from", "table.json"]);
+    assert!(update.stderr.contains("a price table with 1 model is in use"), "{}", update.stderr);
+    let shown = home.run(&["prices", "show", "gpt-4o", "--provider", "openai"]).ok();
+    assert!(shown.contains("$7"), "{shown}");
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod alerts;
+pub(crate) mod budgets;
 pub(crate) mod capture;
 pub(crate) mod costs;
 pub(crate) mod events;
