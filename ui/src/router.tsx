@@ -9,6 +9,8 @@ import {
 import type { IssueState, Verdict } from "./api/types.ts";
 import { Shell } from "./components/Shell.tsx";
 import { CapturePage } from "./pages/capture/Page.tsx";
+import { DIVISIONS, type Division } from "./pages/cost/loader.ts";
+import { CostPage } from "./pages/cost/Page.tsx";
 import { HomePage } from "./pages/home/Page.tsx";
 import { IssuePage } from "./pages/issue/Page.tsx";
 import { IssuesPage } from "./pages/issues/Page.tsx";
@@ -70,6 +72,15 @@ const runRoute = createRoute({
   component: RunPage,
 });
 
+const division = (raw: Raw): Division | undefined => DIVISIONS.find((known) => known === raw.by);
+
+const costRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/cost",
+  validateSearch: (raw: Raw): { agent?: string; by?: Division } => ({ agent: text(raw, "agent"), by: division(raw) }),
+  component: CostPage,
+});
+
 const captureRoute = createRoute({ getParentRoute: () => rootRoute, path: "/capture", component: CapturePage });
 
 const issuesRoute = createRoute({
@@ -99,6 +110,7 @@ const routeTree = rootRoute.addChildren([
   issuesRoute,
   issueRoute,
   scenariosRoute,
+  costRoute,
 ]);
 
 /** Addresses hold plain text: `?task=12` is the text "12", not a number. */

@@ -3,7 +3,9 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { currentProject, getJson } from "./client.ts";
 import type {
   AgentList,
+  BudgetList,
   CaptureLedger,
+  CostReport,
   FindingList,
   IssueDetail,
   IssueList,
@@ -14,6 +16,7 @@ import type {
   RunList,
   RunWithSpans,
   ScenarioList,
+  Savings,
   SearchResults,
   Verdict,
 } from "./types.ts";
@@ -41,6 +44,7 @@ export const keys = {
   search: () => key("search"),
   issues: () => key("issues"),
   scenarios: () => key("scenarios"),
+  costs: () => key("costs"),
 };
 
 export const agentsQuery = () =>
@@ -85,6 +89,26 @@ export const evidenceQuery = (agent: string, leaf: string, limit: number) =>
   queryOptions({
     queryKey: [...keys.findings(), agent, leaf, limit],
     queryFn: ({ signal }) => getJson<FindingList>("/api/v1/findings", { agent, leaf, limit }, signal),
+  });
+
+export const costsQuery = (by: string, agent: string) =>
+  queryOptions({
+    queryKey: [...keys.costs(), "division", by, agent],
+    queryFn: ({ signal }) => getJson<CostReport>("/api/v1/costs", { by, agent, limit: 100 }, signal),
+  });
+
+export const savingsQuery = (agent: string) =>
+  queryOptions({
+    queryKey: [...keys.costs(), "savings", agent],
+    queryFn: ({ signal }) => getJson<Savings>(`/api/v1/agents/${encodeURIComponent(agent)}/savings`, {}, signal),
+    // It reads up to 200 runs: not with every run that settles.
+    staleTime: 60_000,
+  });
+
+export const budgetsQuery = () =>
+  queryOptions({
+    queryKey: [...keys.costs(), "budgets"],
+    queryFn: ({ signal }) => getJson<BudgetList>("/api/v1/budgets", {}, signal),
   });
 
 export const captureQuery = () =>

@@ -109,6 +109,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists budgets, with what was spent of each in its day, week or month so far. Amounts are nano-dollars. */
+        get: operations["list_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/capture": {
         parameters: {
             query?: never;
@@ -469,7 +486,7 @@ export interface components {
             id: string;
             /** @description What it is about. */
             kind: components["schemas"]["AlertKind"];
-            /** @description The agent. */
+            /** @description The agent; `all agents` where it is about all of them. */
             agent: components["schemas"]["AgentName"];
             /** @description When it was raised. */
             raised_at: components["schemas"]["Timestamp"];
@@ -486,7 +503,7 @@ export interface components {
          * @description What an alert is about.
          * @enum {string}
          */
-        AlertKind: "reliability_dropped" | "test";
+        AlertKind: "reliability_dropped" | "budget_reached" | "test";
         /** @description The latest alerts. */
         AlertList: {
             /** @description The alerts, the latest first. */
@@ -497,6 +514,49 @@ export interface components {
          * @enum {string}
          */
         Basis: "counted" | "estimated";
+        /**
+         * @description How far a budget is used.
+         * @enum {string}
+         */
+        BudgetLevel: "within" | "unclear" | "warned" | "exceeded";
+        /** @description Every budget of a project. */
+        BudgetList: {
+            /** @description The budgets, in the order of the file. */
+            budgets: components["schemas"]["BudgetState"][];
+        };
+        /** @description A budget and what was spent of it. */
+        BudgetState: {
+            /** @description Its name. */
+            name: string;
+            /** @description `day`, `week` or `month`, by UTC. */
+            per: string;
+            /** @description Only runs of this agent. */
+            agent?: string | null;
+            /** @description Only calls of such models; `*` stands for anything. */
+            model?: string | null;
+            /** @description Only runs for this user. */
+            user?: string | null;
+            /** @description What may be spent. */
+            limit: components["schemas"]["NanoUsd"];
+            /** @description When the time began. */
+            from: components["schemas"]["Timestamp"];
+            /** @description When it ends. */
+            until: components["schemas"]["Timestamp"];
+            /** @description What was spent, as far as it is known. */
+            spent: components["schemas"]["NanoUsd"];
+            /**
+             * Format: int64
+             * @description Calls without a known cost: where there are any, more was spent than `spent`, and nobody knows how much.
+             */
+            unpriced_calls: number;
+            /**
+             * Format: double
+             * @description `spent / limit`; a lower bound where there are calls without a known cost.
+             */
+            share: number;
+            /** @description What follows. */
+            level: components["schemas"]["BudgetLevel"];
+        };
         /** @description What became of what one source captured. */
         Capture: {
             /** @description The source's id, stable within its project. */
@@ -1563,6 +1623,8 @@ export interface components {
              * @description What the pace rests on: days from the first day of this week with runs until now, at least one.
              */
             days_observed: number;
+            at_least?: components["schemas"]["NanoUsd"] | null;
+            at_most?: components["schemas"]["NanoUsd"] | null;
         };
         /**
          * Format: int64
@@ -2657,6 +2719,18 @@ export interface components {
              */
             tool_input: number | null;
             /**
+             * Format: int64
+             * @description Of `cache_read`, audio tokens; zero where the provider names the kinds and audio is none of them.
+             * @default null
+             */
+            cache_read_audio: number | null;
+            /**
+             * Format: int64
+             * @description Searches of the web that the provider made for the call and bills by number.
+             * @default null
+             */
+            web_searches: number | null;
+            /**
              * @description Who counted.
              * @default reported
              */
@@ -2778,6 +2852,11 @@ export interface components {
              * @description Priced runs of the seven days before those.
              */
             before_runs: number;
+            /**
+             * @description Whether the means of the days differ by more than days do by chance (Welch's t, 5 %); `None` with fewer than
+             *     three days of priced runs in a week.
+             */
+            is_significant?: boolean | null;
         };
     };
     responses: never;
@@ -3144,6 +3223,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_budgets: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budgets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
                 };
             };
             /** @description The request is invalid: a parameter, a cursor or the name of the project. */

@@ -40,6 +40,9 @@ export function Shell() {
           <Link to="/scenarios" activeOptions={{ includeSearch: false }} className={css.link}>
             Scenarios
           </Link>
+          <Link to="/cost" activeOptions={{ includeSearch: false }} className={css.link}>
+            Cost
+          </Link>
           <Link to="/capture" activeOptions={{ includeSearch: false }} className={css.link}>
             Capture
           </Link>

@@ -22,12 +22,19 @@ export function CostFigures({ cost }: { cost: Report["cost"] }) {
       {cost.weekly_change && (
         <p className={css.note}>
           {formatChange(cost.weekly_change.ratio)} on the week before (n = {formatCount(cost.weekly_change.recent_runs)}
-          , before {formatCount(cost.weekly_change.before_runs)})
+          , before {formatCount(cost.weekly_change.before_runs)}; {significance(cost.weekly_change.is_significant)})
         </p>
       )}
       {cost.projected_month && (
         <p className={css.note}>
-          {formatUsd(cost.projected_month.amount)} a month at {formatPace(cost.projected_month.runs_per_day)}{" "}
+          {formatUsd(cost.projected_month.amount)}
+          {cost.projected_month.at_least != null && cost.projected_month.at_most != null && (
+            <>
+              {" "}
+              ({formatUsd(cost.projected_month.at_least)} – {formatUsd(cost.projected_month.at_most)})
+            </>
+          )}{" "}
+          a month at {formatPace(cost.projected_month.runs_per_day)}{" "}
           {cost.projected_month.runs_per_day === 1 ? "run" : "runs"} a day, observed for{" "}
           {formatPace(cost.projected_month.days_observed)} d
         </p>
@@ -35,6 +42,11 @@ export function CostFigures({ cost }: { cost: Report["cost"] }) {
     </>
   );
 }
+
+const significance = (isSignificant: boolean | null | undefined): string => {
+  if (isSignificant == null) return "too few days to tell from chance";
+  return isSignificant ? "more than days differ by chance" : "days differ as much by chance";
+};
 
 /** The ratio is recent / before − 1. */
 export function formatChange(ratio: number): string {

@@ -55,7 +55,9 @@ test("the cost is told with its n, what is unpriced and why, and its change", as
   const region = await card();
   expect(region.textContent).toContain("$0.0123 mean, n = 180");
   expect(region.textContent).toContain("32 runs unpriced: no price for model local-llama");
-  expect(region.textContent).toContain("+12% on the week before (n = 110, before 70)");
+  expect(region.textContent).toContain(
+    "+12% on the week before (n = 110, before 70; too few days to tell from chance)",
+  );
   expect(region.textContent).toContain("$5.82 a month at 16 runs a day, observed for 7 d");
 });
 
