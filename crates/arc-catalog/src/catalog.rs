@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Budget, CacheRule, CatalogError, Domain, Framework, Leaf, PriceOverride, caching, domain, framework, taxonomy,
+    Budget, CacheRule, CatalogError, Domain, Framework, Leaf, PriceOverride, Vocabulary, caching, domain, framework,
+    taxonomy,
 };
 
 /// Everything the analysis knows that is not code.
@@ -14,6 +15,7 @@ pub struct Catalog {
     leaves: Vec<Leaf>,
     frameworks: Vec<Framework>,
     domains: Vec<Domain>,
+    vocabulary: Vocabulary,
     cache_rules: Vec<CacheRule>,
     prices: Vec<PriceOverride>,
     budgets: Vec<Budget>,
@@ -43,8 +45,13 @@ impl Catalog {
         let leaves: taxonomy::File = read(taxonomy::FILE, taxonomy)?;
         let frameworks: framework::File = read(framework::FILE, frameworks)?;
         let domains: domain::File = read(domain::FILE, domains)?;
-        let catalog =
-            Self { leaves: leaves.leaf, frameworks: frameworks.framework, domains: domains.domain, ..Self::default() };
+        let catalog = Self {
+            leaves: leaves.leaf,
+            frameworks: frameworks.framework,
+            vocabulary: Vocabulary::of(&domains.domain),
+            domains: domains.domain,
+            ..Self::default()
+        };
         catalog.check()?;
         Ok(catalog)
     }
@@ -72,6 +79,11 @@ impl Catalog {
     /// Returns the domains, in the order of the file.
     pub fn domains(&self) -> &[Domain] {
         &self.domains
+    }
+
+    /// Returns the terms of all domains by their first words.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// Returns the domain with this id or alias, whatever its case.

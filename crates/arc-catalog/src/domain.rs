@@ -1,6 +1,6 @@
 //! Domains agents work in, and the words that belong to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -40,6 +40,52 @@ impl Domain {
         odd.map(|(term, weight)| {
             format!("has the term `{term}` = {weight}; terms are lower-case words of weight 1 to 3")
         })
+    }
+}
+
+/// The terms of all domains by their first words, to read a text once for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Vocabulary {
+    terms: HashMap<String, Vec<Term>>,
+    longest: usize,
+}
+
+/// A term of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// The place of its domain in the catalogue.
+    pub domain: usize,
+    /// Its place among the terms of the domain.
+    pub rank: usize,
+    /// Its words after the first.
+    pub rest: Vec<String>,
+    /// From 1 (also used elsewhere) to 3 (hardly used elsewhere).
+    pub weight: u32,
+}
+
+impl Vocabulary {
+    pub(crate) fn of(domains: &[Domain]) -> Self {
+        let mut vocabulary = Self::default();
+        for (domain, of) in domains.iter().enumerate() {
+            for (rank, (term, weight)) in of.terms.iter().enumerate() {
+                let mut words = term.split(' ').map(str::to_owned);
+                let first = words.next().unwrap_or_default();
+                vocabulary.longest = vocabulary.longest.max(first.len());
+                let term = Term { domain, rank, rest: words.collect(), weight: *weight };
+                vocabulary.terms.entry(first).or_default().push(term);
+            }
+        }
+        vocabulary
+    }
+
+    /// Returns the terms that begin with this word, which is in lower case.
+    pub fn beginning_with(&self, word: &str) -> &[Term] {
+        self.terms.get(word).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the length of the longest first word; longer ones need not be looked up.
+    pub fn longest_word(&self) -> usize {
+        self.longest
     }
 }
 

@@ -20,7 +20,7 @@ mod tests;
 pub use budget::{Budget, Period};
 pub use caching::CacheRule;
 pub use catalog::Catalog;
-pub use domain::Domain;
+pub use domain::{Domain, Term, Vocabulary};
 pub use error::CatalogError;
 pub use framework::{Framework, Level, SourceSigns};
 pub use price::PriceOverride;

@@ -1,14 +1,17 @@
 //! The domain an agent works in, by the words of its names, instructions and users.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use arc_catalog::{Catalog, Domain};
-use arc_model::{Detection, Field, Json, Part, Payload, Role, Span, Trace};
+use arc_catalog::{Catalog, Term, Vocabulary};
+use arc_model::{Detection, Field, Json, Message, Part, Payload, Role, Span, Trace};
 
 use super::{Sign, declared, settled};
 
 /// Where a word stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     Names,
     Instructions,
@@ -16,8 +19,6 @@ enum Source {
 }
 
 impl Source {
-    const ALL: [Self; 3] = [Self::Names, Self::Instructions, Self::UserTexts];
-
     /// Names are chosen for the domain; instructions describe it, with examples from elsewhere; what
     /// users ask for belongs to it, what else they talk about does not.
     const fn factor(self) -> u32 {
@@ -34,7 +35,7 @@ const SERVICE: &str = "service.name";
 const LEAST_WEIGHT: u32 = 10;
 /// The winner must weigh this many times the second, in tenths.
 const LEAST_LEAD_TENTHS: u32 = 13;
-/// Longer texts are read up to here; a vocabulary shows early.
+/// Longer texts are read up to here, in bytes; a vocabulary shows early.
 const LONGEST_TEXT: usize = 20_000;
 /// No more texts of a kind than this are read.
 const MOST_TEXTS: usize = 200;
@@ -49,22 +50,23 @@ pub fn domain(trace: &Trace, catalog: &Catalog) -> Detection {
         return declared;
     }
     let places = [names(trace), said(trace, &Role::System, Source::Instructions), user_texts(trace)];
-    let words: Vec<(&Place<'_>, Words)> =
-        places.iter().flatten().map(|place| (place, Words::of(&place.text))).collect();
-    let mut found: Vec<(&Domain, u32, Vec<Sign>)> = Vec::new();
-    for domain in catalog.domains() {
-        let signs = signs(domain, &words);
-        found.push((domain, signs.iter().map(|sign| sign.weight).sum(), signs));
+    let places: Vec<Place<'_>> = places.into_iter().flatten().collect();
+    let mut found: Vec<(usize, u32, Vec<Sign>)> =
+        (0..catalog.domains().len()).map(|domain| (domain, 0, Vec::new())).collect();
+    for ((domain, ..), sign) in signs(&places, catalog.vocabulary()) {
+        if let Some((_, weight, signs)) = found.get_mut(domain) {
+            *weight += sign.weight;
+            signs.push(sign);
+        }
     }
     found.sort_by_key(|(_, weight, _)| std::cmp::Reverse(*weight));
     let total: u32 = found.iter().map(|(_, weight, _)| weight).sum();
     let second = found.get(1).map_or(0, |(_, weight, _)| *weight);
-    match found.into_iter().next() {
-        Some((winner, weight, signs)) if weight >= LEAST_WEIGHT && weight * 10 >= second * LEAST_LEAD_TENTHS => {
-            settled(&winner.id, weight, total, signs)
-        }
-        _ => Detection::default(),
-    }
+    let is_clear = |weight: u32| weight >= LEAST_WEIGHT && weight * 10 >= second * LEAST_LEAD_TENTHS;
+    let winner = found.into_iter().next().filter(|(_, weight, _)| is_clear(*weight));
+    winner
+        .and_then(|(domain, weight, signs)| Some(settled(&catalog.domains().get(domain)?.id, weight, total, signs)))
+        .unwrap_or_default()
 }
 
 /// A text at a span.
@@ -72,7 +74,7 @@ struct Place<'a> {
     span: &'a Span,
     field: Field,
     source: Source,
-    text: String,
+    text: Cow<'a, str>,
 }
 
 /// The names of tools and of the agent.
@@ -85,7 +87,7 @@ fn names(trace: &Trace) -> Vec<Place<'_>> {
         let service = span.resource.get(SERVICE).and_then(Json::as_str);
         let service = service.map(|name| (name, Field::Attribute(SERVICE.to_owned())));
         for (name, field) in called.chain(offered).chain(agent).chain(service) {
-            let place = || Place { span, field, source: Source::Names, text: words_of_name(name) };
+            let place = || Place { span, field, source: Source::Names, text: Cow::Owned(words_of_name(name)) };
             names.entry(name).or_insert_with(place);
         }
     }
@@ -101,8 +103,8 @@ fn user_texts(trace: &Trace) -> Vec<Place<'_>> {
     let inputs = trace.roots().filter_map(|span| span.input.as_ref().map(|input| (span, input)));
     let places = inputs.map(|(span, input)| {
         let text = match input {
-            Payload::Text(text) => cut(text),
-            Payload::Json(value) => cut(&value.to_string()),
+            Payload::Text(text) => Cow::Borrowed(cut(text)),
+            Payload::Json(value) => Cow::Owned(cut(&value.to_string()).to_owned()),
         };
         Place { span, field: Field::Input, source: Source::UserTexts, text }
     });
@@ -118,7 +120,7 @@ fn said<'a>(trace: &'a Trace, role: &Role, source: Source) -> Vec<Place<'a>> {
         for (position, message) in span.messages_in.iter().enumerate().filter(|(_, message)| message.role == *role) {
             let length = message.parts.iter().map(text_length).sum();
             if length > 0 && seen.insert((position, length)) {
-                places.push(Place { span, field: Field::Input, source, text: cut(&message.joined_text()) });
+                places.push(Place { span, field: Field::Input, source, text: text_of(message) });
             }
             if places.len() >= MOST_TEXTS {
                 return places;
@@ -135,8 +137,16 @@ fn text_length(part: &Part) -> usize {
     }
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(LONGEST_TEXT).collect()
+/// Returns the text of a message, without copying where it has one part.
+fn text_of(message: &Message) -> Cow<'_, str> {
+    match message.parts.as_slice() {
+        [Part::Text { text }] => Cow::Borrowed(cut(text)),
+        _ => Cow::Owned(cut(&message.joined_text()).to_owned()),
+    }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or(text)
 }
 
 /// Returns the words of a name: `searchFlights`, `search_flights` and `search-flights` have two.
@@ -153,58 +163,59 @@ fn words_of_name(name: &str) -> String {
     words
 }
 
-/// The words of a text, with the first place of each.
-struct Words(BTreeMap<String, Vec<usize>>);
-
-impl Words {
-    fn of(text: &str) -> Self {
-        let mut words: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        let split = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        for (position, word) in split.enumerate() {
-            words.entry(word.to_lowercase()).or_default().push(position);
-        }
-        Self(words)
-    }
-
-    /// Returns whether the term's words stand there, one behind the other.
-    fn has(&self, term: &str) -> bool {
-        let mut words = term.split(' ');
-        let Some(first) = words.next().and_then(|word| self.0.get(word)) else { return false };
-        let rest: Vec<Option<&Vec<usize>>> = words.map(|word| self.0.get(word)).collect();
-        first.iter().any(|start| {
-            let mut following = rest.iter().zip(start + 1..);
-            following.all(|(places, position)| places.is_some_and(|places| places.binary_search(&position).is_ok()))
-        })
-    }
+/// The words of a text, each with its place.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        let ahead = text.get(rest..)?;
+        let start = rest + ahead.find(char::is_alphanumeric)?;
+        let word = text.get(start..)?;
+        let word = word.get(..word.find(|c: char| !c.is_alphanumeric()).unwrap_or(word.len()))?;
+        rest = start + word.len();
+        Some((start, word))
+    })
 }
 
-fn signs(domain: &Domain, places: &[(&Place<'_>, Words)]) -> Vec<Sign> {
-    let mut signs = Vec::new();
-    for (term, weight) in &domain.terms {
-        for source in Source::ALL {
-            let mut of_kind = places.iter().filter(|(place, _)| place.source == source);
-            if let Some((place, _)) = of_kind.find(|(_, words)| words.has(term)) {
-                let sign = Sign {
-                    weight: weight * source.factor(),
+/// Returns the first sign of each term in each sort of place, in the order of domains and terms.
+fn signs(places: &[Place<'_>], vocabulary: &Vocabulary) -> BTreeMap<(usize, usize, Source), Sign> {
+    let mut signs: BTreeMap<(usize, usize, Source), Sign> = BTreeMap::new();
+    let mut lower = String::new();
+    for place in places {
+        for (start, word) in words(&place.text) {
+            // Terms are of plain letters, so that words in other scripts are none.
+            if word.len() > vocabulary.longest_word() || !word.is_ascii() {
+                continue;
+            }
+            lower.clear();
+            lower.push_str(word);
+            lower.make_ascii_lowercase();
+            for term in vocabulary.beginning_with(&lower) {
+                let Some(end) = end_of(term, &place.text, start + word.len()) else { continue };
+                signs.entry((term.domain, term.rank, place.source)).or_insert_with(|| Sign {
+                    weight: term.weight * place.source.factor(),
                     span: place.span.span_id,
                     field: place.field.clone(),
-                    excerpt: around(&place.text, term),
-                };
-                signs.push(sign);
+                    excerpt: around(&place.text, start, end),
+                });
             }
         }
     }
     signs
 }
 
-/// Returns the term with what stands around it.
-fn around(text: &str, term: &str) -> String {
+/// Returns where a term ends whose first word ends here, if its other words follow.
+fn end_of(term: &Term, text: &str, first: usize) -> Option<usize> {
+    let mut following = words(text.get(first..)?);
+    term.rest.iter().try_fold(first, |_, wanted| {
+        let (start, word) = following.next()?;
+        word.eq_ignore_ascii_case(wanted).then_some(first + start + word.len())
+    })
+}
+
+/// Returns what stands there with what stands around it.
+fn around(text: &str, start: usize, end: usize) -> String {
     const AROUND: usize = 40;
-    let first = term.split(' ').next().unwrap_or(term);
-    // Offsets of the lower-case text fit the text itself where case changes no lengths; else the term.
-    let lower = text.to_lowercase();
-    let Some(at) = lower.find(first).filter(|_| lower.len() == text.len()) else { return term.to_owned() };
-    let from = text.get(..at).map_or(0, |before| before.char_indices().nth_back(AROUND).map_or(0, |(from, _)| from));
-    let excerpt: String = text.get(from..).unwrap_or(term).chars().take(2 * AROUND + term.len()).collect();
-    excerpt.split_whitespace().collect::<Vec<_>>().join(" ")
+    let from = text.floor_char_boundary(start.saturating_sub(AROUND));
+    let to = text.ceil_char_boundary(end + AROUND);
+    text.get(from..to).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -2,7 +2,8 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
 };
 
 use arc_catalog::{Catalog, Framework, Level};
@@ -63,13 +64,14 @@ fn weight(signs: &[Sign]) -> u32 {
 fn signs<'a>(trace: &Trace, frameworks: &'a [Framework]) -> BTreeMap<&'a str, Vec<Sign>> {
     let mut signs: BTreeMap<&str, Vec<Sign>> = BTreeMap::new();
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
-    let mut scopes: BTreeSet<&str> = BTreeSet::new();
+    let mut known = Known::default();
     for span in trace.spans() {
-        // Thousands of spans share a few scopes; each is looked up once.
-        let new_scope = span.scope.as_ref().is_some_and(|scope| scopes.insert(&scope.name));
-        let objects = objects(span);
+        let new = known.new_at(span);
+        if new.is_nothing() {
+            continue;
+        }
         for framework in frameworks {
-            for (pattern, sign) in signs_at(span, &objects, framework, new_scope) {
+            for (pattern, sign) in signs_at(span, &new, framework) {
                 if seen.insert((&framework.id, pattern)) {
                     signs.entry(&framework.id).or_default().push(sign);
                 }
@@ -79,44 +81,88 @@ fn signs<'a>(trace: &Trace, frameworks: &'a [Framework]) -> BTreeMap<&'a str, Ve
     signs
 }
 
-fn signs_at<'a>(
-    span: &Span,
-    objects: &[(Field, Cow<'_, Json>)],
-    framework: &'a Framework,
-    with_scope: bool,
-) -> Vec<(&'a str, Sign)> {
+/// What was looked at so far: the spans of a run share scopes, resources, names, and the names of attributes, and each
+/// of them is compared with the signs once.
+#[derive(Default)]
+struct Known<'a> {
+    scopes: HashSet<&'a str>,
+    resources: HashSet<*const Attributes>,
+    providers: HashSet<&'a str>,
+    attributes: HashSet<&'a str>,
+    names: HashSet<&'a str>,
+}
+
+/// What a span has that none before it had.
+struct New<'a> {
+    scope: Option<&'a str>,
+    resource: Option<&'a Attributes>,
+    provider: Option<&'a str>,
+    attributes: Vec<&'a str>,
+    name: Option<&'a str>,
+    objects: Vec<(Field, Cow<'a, Json>)>,
+}
+
+impl<'a> Known<'a> {
+    fn new_at(&mut self, span: &'a Span) -> New<'a> {
+        let provider = span.model.as_ref().and_then(|model| model.provider.as_deref());
+        let provider = provider.or_else(|| span.attributes.get("gen_ai.provider.name").and_then(Json::as_str));
+        let new_resource = self.resources.insert(Arc::as_ptr(&span.resource));
+        let attributes = span.attributes.keys().chain(span.parameters.keys()).map(String::as_str);
+        New {
+            scope: span.scope.as_ref().map(|scope| scope.name.as_str()).filter(|scope| self.scopes.insert(scope)),
+            resource: new_resource.then_some(&*span.resource),
+            provider: provider.filter(|provider| self.providers.insert(provider)),
+            attributes: attributes.filter(|name| self.attributes.insert(name)).collect(),
+            name: Some(span.name.as_str()).filter(|name| self.names.insert(name)),
+            objects: objects(span),
+        }
+    }
+}
+
+impl New<'_> {
+    fn is_nothing(&self) -> bool {
+        self.scope.is_none()
+            && self.resource.is_none()
+            && self.provider.is_none()
+            && self.attributes.is_empty()
+            && self.name.is_none()
+            && self.objects.is_empty()
+    }
+}
+
+fn signs_at<'a>(span: &Span, new: &New<'_>, framework: &'a Framework) -> Vec<(&'a str, Sign)> {
     let mut found = Vec::new();
     let mut add = |pattern: &'a str, weight: u32, field: Field, excerpt: &str| {
         found.push((pattern, Sign { weight, span: span.span_id, field, excerpt: excerpt.to_owned() }));
     };
-    if let Some(scope) = span.scope.as_ref().filter(|_| with_scope)
-        && let Some(pattern) = framework.scopes.iter().find(|pattern| is_scope(&scope.name, pattern))
+    if let Some(scope) = new.scope
+        && let Some(pattern) = framework.scopes.iter().find(|pattern| is_scope(scope, pattern))
     {
-        add(pattern, BY_SCOPE, Field::Scope, &scope.name);
+        add(pattern, BY_SCOPE, Field::Scope, scope);
     }
-    for pattern in &framework.resources {
+    for (pattern, resource) in framework.resources.iter().filter_map(|pattern| Some((pattern, new.resource?))) {
         let Some((name, value)) = pattern.split_once('=') else { continue };
-        if let Some(actual) = span.resource.get(name).and_then(Json::as_str).filter(|actual| fits(actual, value)) {
+        if let Some(actual) = resource.get(name).and_then(Json::as_str).filter(|actual| fits(actual, value)) {
             add(pattern, BY_RESOURCE, Field::Attribute(name.to_owned()), actual);
         }
     }
-    let provider = span.model.as_ref().and_then(|model| model.provider.as_deref());
-    let provider = provider.or_else(|| span.attributes.get("gen_ai.provider.name").and_then(Json::as_str));
-    if let Some(provider) = provider
+    if let Some(provider) = new.provider
         && let Some(pattern) = framework.providers.iter().find(|known| *known == provider)
     {
         add(pattern, BY_PROVIDER, Field::Attribute("gen_ai.provider.name".to_owned()), provider);
     }
     for pattern in &framework.attributes {
-        if let Some(name) = attribute(&span.attributes, pattern).or_else(|| attribute(&span.parameters, pattern)) {
-            add(pattern, BY_ATTRIBUTE, Field::Attribute(name.clone()), name);
+        if let Some(name) = new.attributes.iter().find(|name| fits(name, pattern)) {
+            add(pattern, BY_ATTRIBUTE, Field::Attribute((*name).to_owned()), name);
         }
     }
-    if let Some(pattern) = framework.span_names.iter().find(|pattern| fits(&span.name, pattern)) {
-        add(pattern, BY_NAME, Field::Name, &span.name);
+    if let Some(name) = new.name
+        && let Some(pattern) = framework.span_names.iter().find(|pattern| fits(name, pattern))
+    {
+        add(pattern, BY_NAME, Field::Name, name);
     }
     for shape in &framework.shapes {
-        let shown = objects.iter().find(|(_, value)| has_shape(value, shape, 0));
+        let shown = new.objects.iter().find(|(_, value)| has_shape(value, shape, 0));
         if let (Some((field, _)), Some(first)) = (shown, shape.first()) {
             add(first, BY_SHAPE, field.clone(), &shape.join(", "));
         }
@@ -150,17 +196,6 @@ fn fits(text: &str, pattern: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => text.starts_with(beginning),
         None => text == pattern,
-    }
-}
-
-/// Returns the name of an attribute that fits; the map is in order, so that a beginning is found fast.
-fn attribute<'a>(attributes: &'a Attributes, pattern: &str) -> Option<&'a String> {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => {
-            let from = attributes.range(beginning.to_owned()..).next();
-            from.map(|(name, _)| name).filter(|name| name.starts_with(beginning))
-        }
-        None => attributes.get_key_value(pattern).map(|(name, _)| name),
     }
 }
 

@@ -5,8 +5,9 @@
 //! when a later call that changed something, or opened an address, was given something specific out of it (an address,
 //! a number, a name) that neither the user, nor the agent's own instructions, nor any other result before had mentioned.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
+use aho_corasick::{AhoCorasick, BuildError};
 use arc_model::{Payload, Role, SpanId};
 
 use super::View;
@@ -75,8 +76,8 @@ const OVERRIDES: &[&str] = &[
 
 /// Returns the first instruction that reached the agent in what a tool returned; one that was followed before others.
 pub(super) fn find(view: &View<'_>) -> Option<Injection> {
-    let texts = || view.calls().iter().filter_map(|call| call.result).map(Payload::to_text);
-    if !texts().any(|result| instruction(&result).is_some()) {
+    let mut texts = view.calls().iter().filter_map(|call| call.result).map(Payload::to_text);
+    if !texts.any(|result| instruction(&result).is_some()) {
         return None;
     }
     let mut found: Option<Injection> = None;
@@ -130,17 +131,41 @@ fn split(result: &str) -> (String, String) {
 /// Returns the part of a result that gives orders.
 fn instruction(result: &str) -> Option<&str> {
     const LONGEST: usize = 1_500;
-    // Only ASCII changes, so that places stay the same.
-    let lower = result.to_ascii_lowercase();
-    let first = |marks: &[&str]| marks.iter().filter_map(|mark| lower.find(mark)).min();
-    let places: Vec<usize> = MARKS.iter().filter_map(|marks| first(marks)).collect();
-    let marked = || if places.len() >= 2 { places.iter().min().copied() } else { None };
-    let start = first(OVERRIDES).or_else(marked)?;
+    let start = beginning_of_order(result)?;
     let rest = result.get(start..)?;
     // A tag that opens the block closes it.
     let tag = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(tag, _)| format!("</{tag}>"));
     let end = tag.and_then(|tag| rest.find(&tag)).unwrap_or(rest.len());
     rest.get(..end).map(|block| beginning(block, LONGEST))
+}
+
+/// Returns where a text begins to give orders.
+fn beginning_of_order(text: &str) -> Option<usize> {
+    /// One search for all words at once; the last kind overrides.
+    static WORDS: LazyLock<Result<AhoCorasick, BuildError>> = LazyLock::new(|| {
+        let words = MARKS.iter().chain([&OVERRIDES]).copied().flatten();
+        AhoCorasick::builder().ascii_case_insensitive(true).build(words)
+    });
+    let mut first: [Option<usize>; MARKS.len() + 1] = [None; MARKS.len() + 1];
+    for found in WORDS.as_ref().ok()?.find_overlapping_iter(text) {
+        let kind = kind_of(found.pattern().as_usize());
+        if let Some(first) = first.get_mut(kind) {
+            *first = Some(first.map_or(found.start(), |known| known.min(found.start())));
+        }
+    }
+    let [marks @ .., overriding] = first;
+    let marked = || (marks.iter().flatten().count() >= 2).then(|| marks.iter().flatten().min().copied()).flatten();
+    overriding.or_else(marked)
+}
+
+/// Returns the kind of the words with this place in the search.
+fn kind_of(pattern: usize) -> usize {
+    let mut before = 0;
+    let in_or_after = |marks: &&[&str]| {
+        before += marks.len();
+        pattern < before
+    };
+    MARKS.iter().position(in_or_after).unwrap_or(MARKS.len())
 }
 
 /// Returns what the agent was told by the user and by its own instructions.
