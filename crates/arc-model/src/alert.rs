@@ -43,7 +43,7 @@ pub struct ReliabilityDrop {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
-    /// Where to: `webhook`, `slack`.
+    /// Where to: `webhook`, `slack`, `email`.
     pub channel: String,
     /// When.
     pub at: Timestamp,

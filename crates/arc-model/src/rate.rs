@@ -35,6 +35,10 @@ pub enum Method {
     StudentT,
     /// Order statistics of the sample, for a quantile of any distribution.
     OrderStatistics,
+    /// Rogan and Gladen's correction for a judge's measured errors, with the delta method.
+    RoganGladen,
+    /// Prediction-powered inference with a tuned weight of the judge (PPI++).
+    PredictionPowered,
 }
 
 /// A share of trials.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentRef, Cost, Detection, LeafId, Outcome, SessionId, SpanId, SpanKind, TaskId, Termination, Timestamp, TraceId,
-    UserId,
+    AgentRef, CheckResult, Cost, Detection, LeafId, Outcome, SessionId, SpanId, SpanKind, TaskId, Termination,
+    Timestamp, TraceId, UserId,
 };
 
 /// The settled summary of one trace; everything in it follows from the trace alone.
@@ -64,6 +64,18 @@ pub struct Run {
     pub domain: Detection,
     /// Findings by leaf.
     pub findings: Vec<LeafCount>,
+    /// What the checks that apply to it came to, in the order in which they are declared.
+    #[serde(default)]
+    pub checks: Vec<CheckResult>,
+    /// How far it was after its first, second, fourth … step.
+    #[serde(default)]
+    pub prefixes: Vec<Prefix>,
+    /// Time in which neither a model nor a tool was at work; `None` when times were not recorded.
+    #[serde(default)]
+    pub overhead_ms: Option<f64>,
+    /// Tool calls that repeat one that failed, with the same arguments.
+    #[serde(default)]
+    pub retries: u64,
     /// The beginning of what was asked.
     pub input_preview: Option<String>,
     /// The beginning of what was answered.
@@ -101,6 +113,22 @@ pub struct CutShort {
     pub kind: SpanKind,
     /// Its name.
     pub name: String,
+}
+
+/// How far a run was at one of its steps; a step is a model call or a tool call.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Prefix {
+    /// Steps begun.
+    pub steps: u32,
+    /// Time since the run began; `None` when times were not recorded.
+    pub elapsed_ms: Option<f64>,
+    /// Those of them that failed.
+    pub errors: u32,
+    /// Tool calls among them that repeat an earlier one with the same arguments.
+    pub repeated: u32,
+    /// Tokens of the model calls among them, in and out; `None` when a call did not report them.
+    pub tokens: Option<u64>,
 }
 
 /// How many findings a run has of a leaf.

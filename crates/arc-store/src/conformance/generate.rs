@@ -1,11 +1,11 @@
 //! Random spans and runs with every field in use. Seeded, so a failure repeats.
 
 use arc_model::{
-    AgentName, AgentRef, Attributes, Cost, CostLine, CutShort, Detection, Evidence, Field, Finding, FinishReason,
-    InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim, OutcomeSource, Part, Payload,
-    ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status,
-    TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId, UnknownCost, Usage, UsageSource, UserId,
-    Verdict, shared,
+    AgentName, AgentRef, Attributes, CheckId, CheckResult, CheckState, Cost, CostLine, CutShort, Detection, Evidence,
+    Field, Finding, FinishReason, InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim,
+    OutcomeSource, Part, Payload, Prefix, ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span,
+    SpanEvent, SpanId, SpanKind, SpanLink, Status, TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId,
+    UnknownCost, Usage, UsageSource, UserId, Verdict, shared,
 };
 
 /// Makes random values, the same ones for the same seed.
@@ -331,6 +331,8 @@ impl Generator {
                 None => counts.push(LeafCount { leaf: finding.leaf().clone(), count: 1 }),
             }
         }
+        // What runs came to hold later is drawn beside the rest, so that a seed goes on giving what old files hold.
+        let mut later = Self::new(!self.0);
         let run = Run {
             trace_id,
             agent: AgentRef {
@@ -361,10 +363,35 @@ impl Generator {
             framework: self.detection(),
             domain: self.detection(),
             findings: counts,
+            checks: later.some(2, Self::check_result),
+            prefixes: later.some(3, Self::prefix),
+            overhead_ms: later.maybe(Self::float),
+            retries: later.below(9),
             input_preview: self.maybe(Self::text),
             output_preview: self.maybe(Self::text),
         };
         (run, findings)
+    }
+
+    fn prefix(&mut self) -> Prefix {
+        Prefix {
+            steps: self.small_below(9),
+            elapsed_ms: self.maybe(Self::float),
+            errors: self.small_below(9),
+            repeated: self.small_below(9),
+            tokens: self.maybe(Self::number),
+        }
+    }
+
+    fn check_result(&mut self) -> CheckResult {
+        let why = self.text();
+        let evidence = Evidence::new(self.span_id(), Field::Output, &self.text());
+        let state = match self.below(3) {
+            0 => CheckState::Passed,
+            1 => CheckState::Unknown { why },
+            _ => CheckState::Failed { why, evidence: vec![evidence] },
+        };
+        CheckResult { check: CheckId::new(self.text()), kind: "tools".to_owned(), state }
     }
 
     /// Returns one of few times on few days, on both sides of 1970.

@@ -31,6 +31,8 @@ fn held() -> Vec<(Vec<Span>, Settled)> {
                 break (run, findings);
             }
         };
+        // Runs of before had none of these.
+        (run.checks, run.prefixes, run.overhead_ms, run.retries) = (Vec::new(), Vec::new(), None, 0);
         run.session = Some("a session".into());
         run.started_at = Some(Timestamp::from_millis(i64::try_from(trace).unwrap() * 1000));
         let settled = Settled { project: project(), mark: WriteMark(1), run, findings, costs: RunCosts::default() };
