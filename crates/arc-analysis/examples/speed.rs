@@ -6,7 +6,7 @@
 
 use std::{fmt::Write, time::Instant};
 
-use arc_analysis::{Context, analyse};
+use arc_analysis::{Context, analyse, checks::Checks};
 use arc_catalog::Catalog;
 use arc_model::{Timestamp, Trace, sketch};
 
@@ -15,7 +15,8 @@ const LONG: usize = 33_000;
 
 fn main() {
     let run = run_of(8);
-    let context = Context { received_at: Timestamp::from_nanos(0), agent: None, is_running: false };
+    let context =
+        Context { received_at: Timestamp::from_nanos(0), agent: None, is_running: false, checks: Checks::default() };
     // Once before, so that what is read from files is read.
     let findings = analyse(&run, &context, Catalog::builtin()).findings.len();
     let began = Instant::now();

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use arc_catalog::Catalog;
 use arc_model::{
-    AgentName, AgentRef, Cost, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload, Role, Run,
-    RunCosts, Span, SpanKind, Status, Termination, Timestamp, Trace, UnknownCost, Verdict,
+    AgentName, AgentRef, Cost, CostSums, Evidence, Field, Finding, Json, LeafCount, Message, Outcome, Part, Payload,
+    Role, Run, RunCosts, Span, SpanKind, Status, Termination, Timestamp, Trace, UnknownCost, Verdict,
 };
 
 use crate::{
+    checks::{self, Checks, Seen},
     cost, death, detection,
     failures::{self, Call, View},
-    localisation, outcome,
+    judges, localisation, outcome, progress,
 };
 
 /// What is known about a trace beside its spans.
@@ -24,6 +25,8 @@ pub struct Context {
     pub agent: Option<AgentName>,
     /// Whether more of it is to come.
     pub is_running: bool,
+    /// The checks in force; those that the run itself declares come on top.
+    pub checks: Checks,
 }
 
 /// What a trace shows.
@@ -46,22 +49,32 @@ const UNNAMED: &str = "unnamed";
 /// no outcome, no findings (the next span may answer what looks like a failure) and no known cost.
 pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis {
     let view = View::new(trace);
-    let (findings, outcome, termination) = if context.is_running {
-        (Vec::new(), Outcome::default(), None)
-    } else {
-        let mut findings = failures::detect_in(&view, catalog);
-        let (outcome, termination) = outcome::settle_outcome(trace, &findings);
-        if outcome.verdict == Verdict::Failed {
-            findings.extend(localisation::decisive_step(trace, catalog));
-        }
-        (findings, outcome, termination)
-    };
     let facts = trace.facts();
-    let tools = ToolCounts::of(&view);
-    let tokens = Tokens::of(&cost::billed_spans(trace));
     let declared = facts.agent.clone().or_else(|| service_name(trace));
     let name = context.agent.clone().or(declared).unwrap_or_else(|| AgentName::new(UNNAMED));
     let started_at = trace.spans().iter().filter_map(|span| span.start).min();
+    let duration_ms = started_at.and_then(|start| duration_ms(trace, start));
+    let cost = cost_of(trace, context, catalog);
+    let (findings, outcome, termination, checks) = if context.is_running {
+        (Vec::new(), Outcome::default(), None, Vec::new())
+    } else {
+        let mut findings = failures::detect_in(&view, catalog);
+        let seen = Seen::new(&view, &cost, duration_ms);
+        let examined = checks::examine(&seen, &context.checks, &name, facts.task.as_ref());
+        let evaluations = judges::claims(trace, context.checks.judges(), &name);
+        let (outcome, termination) = outcome::settle_checked(trace, &findings, &examined, evaluations);
+        if outcome.verdict == Verdict::Failed {
+            findings.extend(localisation::decisive_step(trace, catalog));
+        }
+        let of_checks = checks::findings(trace.id(), &examined.results, &outcome.claims, catalog);
+        let is_new = |finding: &Finding| !findings.iter().any(|known| known.id() == finding.id());
+        let of_checks: Vec<Finding> = of_checks.into_iter().filter(is_new).collect();
+        findings.extend(of_checks);
+        (findings, outcome, termination, examined.results)
+    };
+    let tools = ToolCounts::of(&view);
+    let tokens = Tokens::of(&cost::billed_spans(trace));
+    let costs = if context.is_running { RunCosts::default() } else { cost::attribute(trace, outcome.verdict, catalog) };
     let run = Run {
         trace_id: trace.id(),
         agent: AgentRef { name, version: facts.agent_version },
@@ -71,13 +84,13 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         user: facts.user,
         started_at,
         received_at: context.received_at,
-        duration_ms: started_at.and_then(|start| duration_ms(trace, start)),
+        duration_ms,
         is_running: context.is_running,
         error: error(trace, termination, outcome.verdict),
         death: death::of(trace, termination),
         outcome,
         termination,
-        cost: cost_of(trace, context, catalog),
+        cost,
         input_tokens: tokens.input,
         output_tokens: tokens.output,
         span_count: count(trace.spans()),
@@ -89,12 +102,21 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         framework: detection::framework(trace, catalog),
         domain: detection::domain(trace, catalog),
         findings: by_leaf(&findings),
+        checks,
+        prefixes: progress::prefixes(&view),
+        overhead_ms: overhead_ms(&costs.whole),
+        retries: progress::retries(&view),
         input_preview: input(trace).as_deref().and_then(preview),
         output_preview: output(trace).as_deref().and_then(preview),
     };
-    let costs =
-        if context.is_running { RunCosts::default() } else { cost::attribute(trace, run.outcome.verdict, catalog) };
     Analysis { run, findings, costs }
+}
+
+/// Returns how long neither a model nor a tool was at work, where times were recorded.
+fn overhead_ms(whole: &CostSums) -> Option<f64> {
+    let rest = whole.time_ns.checked_sub(whole.model_ns)?.checked_sub(whole.tool_ns)?;
+    #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds tolerates rounding in the 16th digit")]
+    (whole.timed > 0).then(|| rest as f64 / 1e6)
 }
 
 /// Returns what a run cost; of one that goes on only what it cost so far is known.

@@ -2,17 +2,22 @@
 
 pub mod accuracy;
 mod analyse;
+pub mod checks;
 pub mod compare;
 pub mod connect;
 pub mod cost;
 mod death;
 pub mod detection;
 pub mod failures;
+pub mod frameworks;
 pub mod gate;
 pub mod issues;
+pub mod judges;
 pub mod learning;
 pub mod localisation;
 pub mod outcome;
+mod progress;
+mod random;
 pub mod reliability;
 pub mod replay;
 mod report;
@@ -20,5 +25,5 @@ mod window;
 
 pub use analyse::{Analysis, Context, analyse, input as input_of};
 pub use cost::{billed_spans, price_span, price_trace};
-pub use outcome::settle_outcome;
+pub use outcome::{LABEL, settle_outcome};
 pub use report::{Issue, Recommendation, Report, ReportedAgent, report};

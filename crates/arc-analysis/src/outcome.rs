@@ -9,15 +9,34 @@ use arc_model::{
     Termination, Trace, Verdict,
 };
 
-use crate::death;
+use crate::{checks::Examined, death};
 
 /// The leaf of the finding that a run was stopped at its step limit.
 const STEP_LIMIT: &str = "step-limit";
 
+/// The attribute that marks a span as a label: what a person or a judge said of the run afterwards.
+pub const LABEL: &str = "arc_eval.label";
+
 /// Returns the outcome of a run, with every claim, and how it came to its end where that is known.
 pub fn settle_outcome(trace: &Trace, findings: &[Finding]) -> (Outcome, Option<Termination>) {
+    settle_checked(trace, findings, &Examined::default(), Vec::new())
+}
+
+/// The same with what declared checks say. Of what is said by checks, one that failed outweighs what spans say, and
+/// that one that passed: it tells less than whoever looked at the whole result. A run that ended by a failure has not
+/// succeeded by any check.
+pub(crate) fn settle_checked(
+    trace: &Trace,
+    findings: &[Finding],
+    checks: &Examined,
+    evaluations: Vec<OutcomeClaim>,
+) -> (Outcome, Option<Termination>) {
     let end = end_of(trace, findings);
-    let mut claims = declared(trace);
+    let ended_badly = end.as_ref().is_some_and(|end| end.termination.is_failure());
+    let mut claims = if ended_badly { Vec::new() } else { checks.successes() };
+    claims.extend(evaluations);
+    claims.extend(declared(trace));
+    claims.extend(checks.failures());
     claims.extend(end.as_ref().and_then(claim));
     (Outcome::from_claims(claims), end.map(|end| end.termination))
 }
@@ -30,10 +49,10 @@ struct End {
 }
 
 /// Returns what spans claim, in the order in which [`Outcome::from_claims`] prefers the last: what a
-/// root says about the run outweighs what a span inside says.
+/// root says about the run outweighs what a span inside says, and a label what was said before it.
 fn declared(trace: &Trace) -> Vec<OutcomeClaim> {
     let mut spans: Vec<(usize, &Span)> = trace.walk().filter(|(_, span)| !span.facts.outcomes.is_empty()).collect();
-    spans.sort_by_key(|&(depth, _)| std::cmp::Reverse(depth));
+    spans.sort_by_key(|&(depth, span)| (span.attributes.contains_key(LABEL), std::cmp::Reverse(depth)));
     let claims = spans.into_iter().flat_map(|(_, span)| {
         span.facts.outcomes.iter().cloned().map(|mut claim| {
             claim.span_id.get_or_insert(span.span_id);

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use arc_analysis::{Analysis, Context, analyse};
+use arc_analysis::{Analysis, Context, analyse, checks::Checks};
 use arc_catalog::Catalog;
 use arc_formats::{Source, decode};
 use arc_model::{Cause, Finding, Span, Timestamp, Trace, TraceId, Verdict};
@@ -28,7 +28,8 @@ fn analyses(path: &Path) -> Vec<Analysis> {
         }
         spans.entry(span.trace_id).or_default().push(span);
     }
-    let context = Context { received_at: Timestamp::default(), agent: None, is_running: false };
+    let context =
+        Context { received_at: Timestamp::default(), agent: None, is_running: false, checks: Checks::default() };
     let traces = order.into_iter().map(|id| Trace::new(id, spans.remove(&id).unwrap()));
     traces.map(|trace| analyse(&trace, &context, Catalog::builtin())).collect()
 }

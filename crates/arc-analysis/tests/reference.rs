@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use arc_analysis::{
     compare::{Comparison, Trial, compare},
-    reliability::{self, TrendTest, jeffreys, quantile, rate, reliability, wilson},
+    reliability::{
+        self, Corrected, TrendTest, Verdicts, clearest, jeffreys, prediction_powered, quantile, rate, reliability,
+        rogan_gladen, wilson,
+    },
 };
 use arc_model::{AgentFigures, Interval, TaskId, TaskTally, Timestamp, TraceId, Verdict};
 use serde_json::Value;
@@ -180,4 +183,51 @@ fn on_published_runs_macro_and_pooled_differ_and_tasks_drop_out_as_k_grows() {
         assert_eq!(found.tasks_change_with_k, counts.first() != counts.last(), "{model}: {counts:?}");
     }
     assert!(apart >= 1, "macro and pooled never differ by a point");
+}
+
+/// Returns the counts at the beginning of a case.
+fn verdicts(case: &Value) -> Verdicts {
+    Verdicts {
+        judge_only: whole(case, "/0"),
+        judge_only_passed: whole(case, "/1"),
+        both_passed: whole(case, "/2"),
+        missed: whole(case, "/3"),
+        wrongly_passed: whole(case, "/4"),
+        both_failed: whole(case, "/5"),
+    }
+}
+
+fn assert_corrected(corrected: &Corrected, case: &Value) {
+    let known = match corrected {
+        Corrected::Known { estimate, interval } => Some((*estimate, *interval)),
+        Corrected::Refused { .. } => None,
+    };
+    let (estimate, interval) = known.unwrap();
+    assert_near(estimate, number(case, "/6/0"), case);
+    assert_near(interval.low, number(case, "/6/1"), case);
+    assert_near(interval.high, number(case, "/6/2"), case);
+}
+
+#[test]
+fn prediction_powered_rates_are_those_of_ppi_python() {
+    for case in values("prediction_powered") {
+        assert_corrected(&prediction_powered(&verdicts(&case)), &case);
+    }
+}
+
+#[test]
+fn rates_corrected_for_a_judges_errors_are_those_of_the_formula() {
+    for case in values("rogan_gladen") {
+        assert_corrected(&rogan_gladen(&verdicts(&case)), &case);
+    }
+}
+
+#[test]
+fn the_clearest_change_is_where_scipys_likelihood_says() {
+    for case in values("change_point") {
+        let pattern: Vec<bool> = case[0].as_str().unwrap().chars().map(|c| c == '1').collect();
+        let (place, ratio) = clearest(&pattern).unwrap();
+        assert_eq!(place as u64, whole(&case, "/1"), "{case}");
+        assert!((ratio - number(&case, "/2")).abs() < 1e-6, "{ratio}: {case}");
+    }
 }

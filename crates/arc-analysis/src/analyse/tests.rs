@@ -3,7 +3,8 @@ use arc_model::{Cost, NanoUsd, Run, UnknownCost, sketch};
 use super::*;
 
 fn run(text: &str) -> Run {
-    let context = Context { received_at: Timestamp::from_millis(5), agent: None, is_running: false };
+    let context =
+        Context { received_at: Timestamp::from_millis(5), agent: None, is_running: false, checks: Checks::default() };
     analyse(&sketch::parse(text).unwrap(), &context, Catalog::builtin()).run
 }
 
@@ -46,8 +47,12 @@ agent a "find the ship" agent=planner version=2 task=t/1 trial=3 session=s user=
 fn a_given_agent_name_outranks_the_trace_and_the_service_comes_last() {
     let trace = sketch::parse("agent a agent=planner resource={service.name: \"shop\"}").unwrap();
     let given = |agent: Option<&str>| {
-        let context =
-            Context { received_at: Timestamp::default(), agent: agent.map(AgentName::new), is_running: false };
+        let context = Context {
+            received_at: Timestamp::default(),
+            agent: agent.map(AgentName::new),
+            is_running: false,
+            checks: Checks::default(),
+        };
         analyse(&trace, &context, Catalog::builtin()).run.agent.name.to_string()
     };
     assert_eq!(given(Some("mine")), "mine");
@@ -161,7 +166,8 @@ agent a agent=planner failed by check @0s running
   tool book {seat: "4A"} #1 @2s +1s !timeout "no answer"
 "#;
     let trace = sketch::parse(text).unwrap();
-    let context = |is_running| Context { received_at: Timestamp::default(), agent: None, is_running };
+    let context =
+        |is_running| Context { received_at: Timestamp::default(), agent: None, is_running, checks: Checks::default() };
     let Analysis { run, findings, .. } = analyse(&trace, &context(true), Catalog::builtin());
     assert!(run.is_running);
     assert_eq!((findings.len(), run.findings.len(), &run.outcome, run.termination), (0, 0, &Outcome::default(), None));

@@ -8,7 +8,7 @@
 use arc_model::{Interval, Method};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-use crate::reliability::float;
+use crate::{random::SplitMix64, reliability::float};
 
 /// Resamples taken, unless there are very many tasks.
 pub const RESAMPLES: u64 = 9_999;
@@ -60,37 +60,9 @@ fn at(sorted: &[f64], share: f64) -> Option<f64> {
     sorted.get(place.min(last)).copied()
 }
 
-/// A small generator with a fixed sequence: G. Steele et al., *Fast splittable pseudorandom number
-/// generators*, OOPSLA 2014.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Returns a place below `count`; its bias is below `count / 2⁶⁴`.
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of a product is below `count`")]
-    const fn below(&mut self, count: u64) -> usize {
-        ((self.next() as u128 * count as u128) >> 64) as usize
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The first numbers of the reference implementation with seed 1234567.
-    #[test]
-    fn the_generator_gives_the_published_sequence() {
-        let mut random = SplitMix64(1_234_567);
-        assert_eq!(random.next(), 6_457_827_717_110_365_317);
-        assert_eq!(random.next(), 3_203_168_211_198_807_973);
-    }
 
     #[test]
     fn with_many_tasks_the_interval_is_that_of_the_normal_distribution() {

@@ -4,12 +4,13 @@ use arc_model::{Cost, Timestamp, sketch};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Context, analyse};
+use crate::{Context, analyse, checks::Checks};
 
 fn run(number: u32, line: &str) -> Run {
     let text = format!("trace {:032x} at 2026-03-02T12:00:00Z\nagent shop agent=shop {line}\n", number + 1);
     let trace = sketch::parse(&text).unwrap();
-    let context = Context { received_at: Timestamp::from_millis(0), agent: None, is_running: false };
+    let context =
+        Context { received_at: Timestamp::from_millis(0), agent: None, is_running: false, checks: Checks::default() };
     analyse(&trace, &context, arc_catalog::Catalog::builtin()).run
 }
 

@@ -11,7 +11,12 @@ const NOON: &str = "2026-03-02T12:00:00Z";
 fn contribution(number: u32, lines: &str) -> Contribution {
     let text = format!("trace {number:032x} at {NOON}\n{lines}");
     let trace = sketch::parse(&text).unwrap();
-    let context = Context { received_at: Timestamp::parse(NOON).unwrap(), agent: None, is_running: false };
+    let context = Context {
+        received_at: Timestamp::parse(NOON).unwrap(),
+        agent: None,
+        is_running: false,
+        checks: crate::checks::Checks::default(),
+    };
     let analysis = analyse(&trace, &context, Catalog::builtin());
     Contribution {
         trace_id: trace.id(),

@@ -12,7 +12,12 @@ const NOON: &str = "2026-03-02T12:00:00Z";
 
 fn run(number: u32, lines: &str) -> (arc_model::Trace, Run, Vec<arc_model::Finding>) {
     let trace = sketch::parse(&format!("trace {number:032x} at {NOON}\n{lines}")).unwrap();
-    let context = Context { received_at: Timestamp::parse(NOON).unwrap(), agent: None, is_running: false };
+    let context = Context {
+        received_at: Timestamp::parse(NOON).unwrap(),
+        agent: None,
+        is_running: false,
+        checks: crate::checks::Checks::default(),
+    };
     let analysis = analyse(&trace, &context, Catalog::builtin());
     (trace, analysis.run, analysis.findings)
 }

@@ -7,7 +7,7 @@ use arc_model::{Interval, Method, Rate};
 use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 
 /// The 97.5 % quantile of the standard normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// Trials that belong together: the trials of one task, or one run that has no task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,13 +4,17 @@
 //! how much data it rests on. Start at [`reliability`]; the statistics are in the modules below it.
 
 mod alarm;
+mod change_point;
 mod grade;
 mod interval;
+mod judged;
+mod logistic;
 mod macro_rate;
 mod pass_k;
 mod recent;
 mod tool_calls;
 mod trend;
+mod warning;
 
 #[cfg(test)]
 mod tests;
@@ -19,15 +23,20 @@ use arc_model::{AgentFigures, Interval, Rate, TaskTally, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use alarm::{Alarm, AlarmSettings, Drop};
+pub use change_point::{ChangePoint, change_point, clearest};
 pub use grade::{Grade, Letter, grade};
 pub use interval::{Cluster, clustered_rate, jeffreys, rate, task_clustered, wilson};
+pub use judged::{Corrected, Judged, Verdicts, judged, prediction_powered, rogan_gladen};
 pub use macro_rate::{TaskMean, consistency, macro_success};
 pub use pass_k::{PassAtK, Trials, pass_at_k, pass_hat_k};
 pub use recent::{Ending, Latency, Quantile, RECENT_RUNS, Recent, quantile, recent};
 pub use tool_calls::{ToolUse, ToolUseScore, tool_use};
 pub use trend::{Direction, ENOUGH_RUNS, SIGNIFICANCE, Trend, TrendTest, compare, trend};
 
+pub use warning::{Backtest, Forecast, Skill, Warning};
+
 pub(crate) use interval::{clustered_error, float, wilson_of_share};
+pub(crate) use recent::latency;
 
 /// The largest k that pass^k and pass@k are given for.
 pub const MAX_K: u64 = 8;

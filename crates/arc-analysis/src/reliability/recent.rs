@@ -5,7 +5,11 @@ use arc_model::{Rate, Run, Termination, Verdict};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::interval::{float, rate};
+use super::{
+    ChangePoint, Judged, change_point,
+    interval::{float, rate},
+    judged,
+};
 
 /// How many of an agent's latest runs are looked at.
 pub const RECENT_RUNS: u32 = 500;
@@ -23,6 +27,12 @@ pub struct Recent {
     /// Runs that succeeded although a tool call failed or had wrong arguments, of those of known outcome
     /// in which one did.
     pub recovered: Rate,
+    /// Since when the success rate is another; `None` where that was not looked at.
+    #[serde(default)]
+    pub change: Option<ChangePoint>,
+    /// What a judge's verdicts come to, corrected for its errors; `None` when no run was judged.
+    #[serde(default)]
+    pub judged: Option<Judged>,
 }
 
 /// How long runs took.
@@ -77,6 +87,8 @@ pub fn recent(runs: &[Run]) -> Option<Recent> {
         latency_ms: latency(times.collect()),
         endings: endings(&ended),
         recovered: rate(recovered, known.len() as u64),
+        change: Some(change_point(runs)),
+        judged: judged(ended.iter().copied()),
     })
 }
 
@@ -92,7 +104,7 @@ fn endings(runs: &[&Run]) -> Vec<Ending> {
     endings
 }
 
-fn latency(mut times: Vec<f64>) -> Option<Latency> {
+pub(crate) fn latency(mut times: Vec<f64>) -> Option<Latency> {
     times.sort_by(f64::total_cmp);
     Some(Latency {
         n: times.len() as u64,

@@ -1,0 +1,49 @@
+//! What a tool has to be called with, by a JSON Schema or conditions. A run that never calls the tool is unknown: it
+//! shows nothing about the arguments.
+
+use arc_model::CheckState;
+
+use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of, wanted::Wanted};
+
+pub(super) const KEYS: &[&str] = &["tool", "schema", "where"];
+
+#[derive(Debug)]
+struct Arguments {
+    tool: Pattern,
+    wanted: Wanted,
+}
+
+pub(super) fn make(declaration: &Declaration) -> Result<Box<dyn Rule>, Problem> {
+    let rule = Arguments { tool: Pattern::new(declaration.tool()?), wanted: Wanted::new(declaration)? };
+    if rule.wanted.is_empty() {
+        return Err(Problem::missing("`schema` or `where` is missing: what the arguments have to be"));
+    }
+    Ok(Box::new(rule))
+}
+
+impl Rule for Arguments {
+    fn check(&self, seen: &Seen<'_>) -> CheckState {
+        let calls = seen.calls().iter().filter(|call| self.tool.matches(call.name));
+        let (mut looked_at, mut blank) = (0_u64, 0_u64);
+        let (mut first, mut evidence) = (None, Vec::new());
+        for call in calls {
+            let Some(arguments) = call.arguments else {
+                blank += 1;
+                continue;
+            };
+            looked_at += 1;
+            if let Some(unmet) = self.wanted.unmet(arguments) {
+                first.get_or_insert_with(|| format!("arguments of `{}`: {unmet}", shown(call.name)));
+                evidence.push(arguments_of(call));
+            }
+        }
+        match first {
+            Some(why) => CheckState::Failed { why, evidence },
+            None if blank > 0 => CheckState::Unknown {
+                why: format!("of {blank} calls of `{}` no arguments were recorded", self.tool.as_str()),
+            },
+            None if looked_at == 0 => CheckState::Unknown { why: format!("`{}` was not called", self.tool.as_str()) },
+            None => CheckState::Passed,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Calls that must not happen: a tool, or a tool with certain arguments. That it was tried is enough; whether the call
+//! succeeded does not matter.
+
+use arc_model::CheckState;
+
+use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of, wanted::Wanted};
+
+pub(super) const KEYS: &[&str] = &["tool", "where"];
+
+#[derive(Debug)]
+struct Forbidden {
+    tool: Pattern,
+    when: Wanted,
+}
+
+pub(super) fn make(declaration: &Declaration) -> Result<Box<dyn Rule>, Problem> {
+    Ok(Box::new(Forbidden { tool: Pattern::new(declaration.tool()?), when: Wanted::new(declaration)? }))
+}
+
+impl Rule for Forbidden {
+    fn check(&self, seen: &Seen<'_>) -> CheckState {
+        if !seen.shows_steps() {
+            return CheckState::Unknown { why: "neither model calls nor tool calls were recorded".to_owned() };
+        }
+        let (mut blank, mut first, mut evidence) = (false, None, Vec::new());
+        for call in seen.calls().iter().filter(|call| self.tool.matches(call.name)) {
+            let is_it = match call.arguments {
+                _ if self.when.is_empty() => true,
+                Some(arguments) => self.when.unmet(arguments).is_none(),
+                None => {
+                    blank = true;
+                    false
+                }
+            };
+            if is_it {
+                first.get_or_insert(call.name);
+                evidence.push(arguments_of(call));
+            }
+        }
+        match first {
+            Some(name) => {
+                CheckState::Failed { why: format!("`{}` was called, which is forbidden", shown(name)), evidence }
+            }
+            None if blank => {
+                CheckState::Unknown { why: format!("a call of `{}` has no recorded arguments", self.tool.as_str()) }
+            }
+            None => CheckState::Passed,
+        }
+    }
+}

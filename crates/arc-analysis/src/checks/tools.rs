@@ -1,0 +1,87 @@
+//! Tools that have to be called, in an order.
+//!
+//! A call counts whether or not it succeeded; searches of a knowledge base are calls. A run that shows neither model
+//! calls nor tool calls is one of which only the frame was recorded, so it is unknown.
+
+use arc_model::CheckState;
+
+use super::{Declaration, Order, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of};
+
+pub(super) const KEYS: &[&str] = &["expect", "order"];
+
+#[derive(Debug)]
+struct Tools {
+    expect: Vec<Pattern>,
+    order: Order,
+}
+
+pub(super) fn make(declaration: &Declaration) -> Result<Box<dyn Rule>, Problem> {
+    let order = declaration.order.unwrap_or_default();
+    if declaration.expect.is_empty() {
+        return Err(Problem::missing("`expect` is missing: the tools that have to be called"));
+    }
+    Ok(Box::new(Tools { expect: declaration.expect.iter().map(|name| Pattern::new(name)).collect(), order }))
+}
+
+impl Rule for Tools {
+    fn check(&self, seen: &Seen<'_>) -> CheckState {
+        if !seen.shows_steps() {
+            return CheckState::Unknown { why: "neither model calls nor tool calls were recorded".to_owned() };
+        }
+        let calls = seen.calls();
+        let fits = |index: usize, pattern: &Pattern| calls.get(index).is_some_and(|call| pattern.matches(call.name));
+        let (missing, at) = match self.order {
+            Order::Any => {
+                let mut left: Vec<usize> = (0..calls.len()).collect();
+                let missing = self.expect.iter().find(|pattern| {
+                    let found = left.iter().position(|index| fits(*index, pattern));
+                    found.map(|place| left.remove(place)).is_none()
+                });
+                (missing, None)
+            }
+            Order::InOrder => {
+                let mut from = 0;
+                let missing = self.expect.iter().find(|pattern| {
+                    match (from..calls.len()).find(|index| fits(*index, pattern)) {
+                        Some(index) => from = index + 1,
+                        None => return true,
+                    }
+                    false
+                });
+                (missing, from.checked_sub(1))
+            }
+            Order::Exact => {
+                let odd = (0..calls.len()).find(|index| !self.expect.get(*index).is_some_and(|one| fits(*index, one)));
+                match (odd, self.expect.get(calls.len())) {
+                    (Some(odd), _) => return self.odd(seen, odd),
+                    (None, missing) => (missing, calls.len().checked_sub(1)),
+                }
+            }
+        };
+        let Some(missing) = missing else { return CheckState::Passed };
+        let after = at.and_then(|index| calls.get(index));
+        let place = after.map(|call| format!(" after `{}`", shown(call.name))).unwrap_or_default();
+        let evidence = match after.or(calls.last()) {
+            Some(call) => vec![arguments_of(call)],
+            None => seen.whole("no tool was called"),
+        };
+        let why = format!("`{}` was not called{place}; called: {}", shown(missing.as_str()), called(seen));
+        CheckState::Failed { why, evidence }
+    }
+}
+
+impl Tools {
+    /// Says which call is not the one that is due.
+    fn odd(&self, seen: &Seen<'_>, index: usize) -> CheckState {
+        let due = self.expect.get(index).map_or("no further call", Pattern::as_str);
+        let call = seen.calls().get(index);
+        let name = call.map_or("", |call| call.name);
+        let why = format!("call {} is `{}`, expected: {}", index + 1, shown(name), shown(due));
+        CheckState::Failed { why, evidence: call.map(arguments_of).into_iter().collect() }
+    }
+}
+
+fn called(seen: &Seen<'_>) -> String {
+    let names: Vec<&str> = seen.calls().iter().map(|call| call.name).collect();
+    if names.is_empty() { "nothing".to_owned() } else { shown(&names.join(", ")) }
+}

@@ -1,0 +1,66 @@
+//! What a value has to be: a JSON Schema, a regular expression, conditions on places in it.
+
+use arc_model::{Json, Payload};
+use jsonschema::{PatternOptions, Validator};
+use regex::Regex;
+
+use super::{
+    Declaration, Problem,
+    condition::{Compiled, compile},
+    declaration::shown,
+};
+
+/// Everything that is asked of a value.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    schema: Option<Validator>,
+    regex: Option<Regex>,
+    conditions: Vec<Compiled>,
+}
+
+impl Wanted {
+    pub(super) fn new(declaration: &Declaration) -> Result<Self, Problem> {
+        let conditions = declaration.conditions.iter().map(Compiled::new).collect::<Result<_, _>>()?;
+        Ok(Self {
+            schema: declaration.schema.as_ref().map(validator).transpose()?,
+            regex: declaration.regex.as_deref().map(|text| compile(text, "regex")).transpose()?,
+            conditions,
+        })
+    }
+
+    /// Returns whether nothing is asked.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.schema.is_none() && self.regex.is_none() && self.conditions.is_empty()
+    }
+
+    /// Returns what a value is not, in words; `None` when it is everything it has to be.
+    pub(super) fn unmet(&self, payload: &Payload) -> Option<String> {
+        if let Some(regex) = self.regex.as_ref().filter(|regex| !regex.is_match(&payload.to_text())) {
+            return Some(format!("it does not match `{}`", shown(regex.as_str())));
+        }
+        if self.schema.is_none() && self.conditions.is_empty() {
+            return None;
+        }
+        let value = match payload {
+            Payload::Json(value) => value.clone(),
+            // A bare number, or `true`, is JSON; other text stands for itself.
+            Payload::Text(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
+        };
+        if let Some(error) = self.schema.as_ref().and_then(|schema| schema.iter_errors(&value).next()) {
+            let at = error.instance_path().to_string();
+            let at = if at.is_empty() { String::new() } else { format!("{}: ", shown(&at)) };
+            return Some(format!("it does not fit the schema: {at}{}", shown(&error.to_string())));
+        }
+        self.conditions.iter().find_map(|condition| condition.unmet(&value))
+    }
+}
+
+/// Compiles a schema. Patterns in it run in linear time, and other documents are never fetched.
+fn validator(schema: &Json) -> Result<Validator, Problem> {
+    let bad = |why: String| Problem::of("schema", why);
+    if !schema.is_object() {
+        return Err(bad("a JSON Schema is an object".to_owned()));
+    }
+    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+    options.build(schema).map_err(|error| bad(format!("no usable JSON Schema: {}", shown(&error.to_string()))))
+}
