@@ -111,7 +111,12 @@ fn settled(number: u64, spans: &[Span]) -> Settled {
     let trace_id = spans.first().map_or_else(|| arc_model::TraceId::derive(&[]), |span| span.trace_id);
     let agent = AgentName::new(format!("bench-agent-{:02}", number % AGENTS));
     let at = i64::try_from(BEGIN).unwrap_or(0) + i64::try_from(number).unwrap_or(0) * APART_NS;
-    let about = About { received_at: Timestamp::from_nanos(at), agent: Some(agent), is_running: false };
+    let about = About {
+        received_at: Timestamp::from_nanos(at),
+        agent: Some(agent),
+        is_running: false,
+        checks: arc_analysis::checks::Checks::default(),
+    };
     let Analysis { mut run, findings, costs } =
         analyse(&Trace::new(trace_id, spans.to_vec()), &about, Catalog::builtin());
     run.started_at = Some(Timestamp::from_nanos(at));

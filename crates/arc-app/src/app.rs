@@ -1,7 +1,7 @@
 //! The application: the ports it works on, and the settings it works by.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use arc_analysis::reliability::AlarmSettings;
+use arc_analysis::{checks::Checks, reliability::AlarmSettings};
 use arc_catalog::Catalog;
-use arc_model::{Alert, Clock, ProjectId, Timestamp, TraceId};
+use arc_model::{AgentName, Alert, Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
 use tokio::sync::{broadcast, watch};
 
-use crate::{IssueNews, Notifier, Retention, SpoolStatus, Tasks, capture::Pending};
+use crate::{IssueNews, Notifier, Retention, SpoolStatus, Tasks, capture::Pending, forecasts::Learnt};
 
 /// How the application behaves where there is a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +79,8 @@ pub(crate) struct Inner {
     pub(crate) issues: broadcast::Sender<IssueNews>,
     /// Who sends alerts on, where somebody does.
     pub(crate) notifier: OnceLock<Arc<dyn Notifier>>,
+    /// The checks that were declared, where there are any.
+    pub(crate) checks: OnceLock<Checks>,
     /// Whether the background loop was started.
     pub(crate) in_background: AtomicBool,
     /// Requests whose spans are being taken in.
@@ -87,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) projects: Mutex<BTreeSet<ProjectId>>,
     /// What was counted for the ledger and is not in the registry yet.
     pub(crate) captures: Mutex<Pending>,
+    /// What was learnt of agents, to warn of runs that go on.
+    pub(crate) forecasts: Mutex<BTreeMap<(ProjectId, AgentName), Learnt>>,
     /// How the reader of the spool fares, where there is one.
     pub(crate) spool: Mutex<Option<SpoolStatus>>,
     /// Traces that could not be read or analysed, as of this write.
@@ -113,10 +117,12 @@ impl App {
             alerts: broadcast::Sender::new(ALERTS_WAITING),
             issues: broadcast::Sender::new(ALERTS_WAITING),
             notifier: OnceLock::new(),
+            checks: OnceLock::new(),
             in_background: AtomicBool::new(false),
             arriving: AtomicUsize::new(0),
             projects: Mutex::default(),
             captures: Mutex::default(),
+            forecasts: Mutex::default(),
             spool: Mutex::default(),
             broken: Mutex::default(),
         };

@@ -13,15 +13,19 @@ mod alerts;
 mod app;
 mod budgets;
 mod capture;
+mod checks;
 mod clock;
 mod costs;
 mod error;
 mod findings;
+mod forecasts;
+mod frameworks;
 mod gateway;
 mod import;
 mod ingest;
 mod issues;
 mod keeping;
+mod labels;
 mod launched;
 mod learning;
 mod live;
@@ -40,11 +44,13 @@ pub use app::{App, Settings};
 pub use capture::Ledger;
 pub use clock::SystemClock;
 pub use error::AppError;
+pub use forecasts::{AgentForecast, RunWarning};
 pub use gateway::{PassedAnswer, PassingCall};
 pub use import::Imported;
 pub use ingest::{Ingested, OtlpEncoding, OtlpSignal};
 pub use issues::{IssueChange, IssueDeed, IssueNews, IssueQuery};
 pub use keeping::{Removed, Retention};
+pub use labels::Label;
 pub use launched::{Launch, LaunchedRun};
 pub use live::Follow;
 pub use runs::RunDetail;
@@ -53,7 +59,7 @@ pub use spool::{SpoolSettings, SpoolState, SpoolStatus};
 pub use tasks::Tasks;
 
 // The words listings are asked for in are the port's; callers need not know the port for them.
-pub use arc_analysis::reliability::AlarmSettings;
+pub use arc_analysis::{checks::Checks, reliability::AlarmSettings};
 pub use arc_formats::{Detected, Source};
 pub use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Cursor, Deleted, FindingQuery, Page, RunQuery, SearchHit,

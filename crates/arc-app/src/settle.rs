@@ -142,7 +142,9 @@ impl App {
             }
             for (trace, analysis) in begun {
                 match analysis.await {
-                    Ok(Analysis { run, findings, costs }) => {
+                    Ok(mut analysis) => {
+                        self.beside_baseline(&trace.project, &mut analysis).await?;
+                        let Analysis { run, findings, costs } = analysis;
                         let (project, mark) = (trace.project.clone(), trace.mark);
                         settled.push(Settled { project, mark, run, findings, costs });
                     }
@@ -191,7 +193,8 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         };
-        let context = Context { received_at: due.received_at, agent: None, is_running: due.is_running };
+        let checks = self.checks_in_force();
+        let context = Context { received_at: due.received_at, agent: None, is_running: due.is_running, checks };
         let catalog = self.inner.catalog;
         Ok(Some(self.tasks().compute(move || analyse(&trace, &context, catalog))))
     }

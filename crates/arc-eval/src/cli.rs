@@ -1,5 +1,6 @@
 //! Every command and flag. What they do is in `commands/`, one file each.
 
+mod checks;
 mod issues;
 mod keeping;
 mod money;
@@ -10,6 +11,7 @@ use arc_model::TraceId;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use self::checks::{Check, Label, LabelSource, LabelVerdict};
 pub(crate) use self::issues::{Issues, IssuesDeed, Scenarios, ScenariosDeed, StateOfIssue, StateOfScenario};
 pub(crate) use self::keeping::{Backup, Delete, Restore, Search, Vacuum, Which};
 pub(crate) use self::money::{Budgets, Cost, Prices, PricesCommand};
@@ -50,6 +52,15 @@ pub(crate) struct Common {
     /// The project to write to and read from
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) project: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help = "The settings and checks to use; else arc-eval.toml of this directory, one above it, or the data directory"
+    )]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +75,10 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Fail (exit 1) unless the runs show that an agent is good enough
     Gate(Gate),
+    /// Show what the declared checks come to, over an agent's runs or in one run; exit 1 when one failed
+    Check(Check),
+    /// Say whether a run succeeded; what a person says outranks everything else
+    Label(Label),
     /// Show what runs cost, by model, tool, agent and so on, and what could be saved
     Cost(Cost),
     /// Show what models cost here, and price stored runs anew

@@ -1,8 +1,11 @@
 //! Settings: a flag wins over the environment, the environment over `arc-eval.toml`, that over the
-//! default. The file is looked for in the working directory, then in the data directory.
+//! default. The file is the one that `--config` names, else it is looked for in the working directory and those above
+//! it, then in the data directory. It holds the declared checks as well, which `declared` reads.
 //!
 //! A new setting is a [`Setting`] in [`SETTINGS`] and a field of [`Config`]; its documentation in
 //! `docs/reference/env.md` follows.
+
+mod values;
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +13,12 @@ use std::{
     time::Duration,
 };
 
-use arc_app::{AlarmSettings, Retention};
+use arc_app::{AlarmSettings, Checks, Retention};
 use arc_model::ProjectId;
 
-use crate::{cli::Common, env, failure::Failure};
+use self::values::on_or_off;
+pub(crate) use self::values::{age, size};
+use crate::{cli::Common, declared, env, failure::Failure, mail::Mail};
 
 /// The file's name.
 const FILE: &str = "arc-eval.toml";
@@ -116,6 +121,24 @@ const ALERT_SLACK: Setting = Setting {
     default: "none",
     what: "The URL of an incoming webhook of Slack (or of anything that takes its format) to which alerts are posted.",
 };
+const ALERT_SMTP: Setting = Setting {
+    key: "alert_smtp",
+    variable: "ARC_EVAL_ALERT_SMTP",
+    default: "none",
+    what: "The server that sends alerts by e-mail: smtps://user:password@host:465, or smtp://…:587?tls=required for STARTTLS.",
+};
+const ALERT_EMAIL_TO: Setting = Setting {
+    key: "alert_email_to",
+    variable: "ARC_EVAL_ALERT_EMAIL_TO",
+    default: "none",
+    what: "Who gets alerts by e-mail: addresses with commas between them. Needs alert_smtp.",
+};
+const ALERT_EMAIL_FROM: Setting = Setting {
+    key: "alert_email_from",
+    variable: "ARC_EVAL_ALERT_EMAIL_FROM",
+    default: "arc-eval <arc-eval@localhost>",
+    what: "Who alerts by e-mail come from.",
+};
 const ALERT_ALPHA: Setting = Setting {
     key: "alert_alpha",
     variable: "ARC_EVAL_ALERT_ALPHA",
@@ -169,6 +192,9 @@ pub(crate) const SETTINGS: &[&Setting] = &[
     &IDLE_MS,
     &ALERT_WEBHOOK,
     &ALERT_SLACK,
+    &ALERT_SMTP,
+    &ALERT_EMAIL_TO,
+    &ALERT_EMAIL_FROM,
     &ALERT_ALPHA,
     &ALERT_MIN_RUNS,
     &RETENTION_MAX_AGE,
@@ -178,7 +204,7 @@ pub(crate) const SETTINGS: &[&Setting] = &[
 ];
 
 /// The settings in force.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     home: Option<PathBuf>,
     pub(crate) store: String,
@@ -198,10 +224,13 @@ pub(crate) struct Config {
     pub(crate) idle: Duration,
     pub(crate) alert_webhook: Option<String>,
     pub(crate) alert_slack: Option<String>,
+    pub(crate) alert_mail: Option<Mail>,
     pub(crate) alarm: AlarmSettings,
     pub(crate) retention: Retention,
     pub(crate) search: bool,
     pub(crate) log: String,
+    /// The checks that the file declares.
+    pub(crate) checks: Checks,
 }
 
 impl Config {
@@ -209,13 +238,12 @@ impl Config {
     pub(crate) fn load(flags: &Common) -> Result<Self, Failure> {
         let home = env::variable(HOME.variable).map(PathBuf::from);
         let home = home.or_else(|| env::data_directory().map(|data| data.join("arc-eval")));
-        let candidates = [Some(PathBuf::from(FILE)), home.as_ref().map(|home| home.join(FILE))];
-        let file = candidates.into_iter().flatten().find(|path| path.is_file());
-        let in_file = match &file {
+        let file = flags.config.clone().or_else(|| found_file(home.as_deref()));
+        let (in_file, checks) = match &file {
             Some(path) => read_file(path)?,
-            None => BTreeMap::new(),
+            None => (BTreeMap::new(), Checks::default()),
         };
-        let layers = Layers { variable: &env::variable, in_file, file };
+        let layers = Layers { variable: &env::variable, in_file, checks, file };
         Self::resolve(flags, &layers, home.as_deref())
     }
 
@@ -264,6 +292,7 @@ impl Config {
             idle: Duration::from_millis(layers.number(&IDLE_MS)?),
             alert_webhook: layers.url(&ALERT_WEBHOOK)?,
             alert_slack: layers.url(&ALERT_SLACK)?,
+            alert_mail: layers.mail()?,
             alarm: AlarmSettings { alpha: layers.chance(&ALERT_ALPHA)?, min_runs: layers.number(&ALERT_MIN_RUNS)? },
             retention: Retention {
                 max_age: layers.parsed(&RETENTION_MAX_AGE, age)?,
@@ -271,6 +300,7 @@ impl Config {
             },
             search: layers.parsed(&SEARCH, on_or_off)?,
             log: layers.text(&LOG),
+            checks: layers.checks.clone(),
         })
     }
 }
@@ -286,6 +316,7 @@ fn default_store(home: Option<&Path>) -> Result<String, Failure> {
 struct Layers<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     in_file: BTreeMap<String, String>,
+    checks: Checks,
     file: Option<PathBuf>,
 }
 
@@ -314,6 +345,15 @@ impl Layers<'_> {
         }
     }
 
+    /// Returns the channel for e-mail, where one is set.
+    fn mail(&self) -> Result<Option<Mail>, Failure> {
+        let Some((server, place)) = self.get(&ALERT_SMTP) else { return Ok(None) };
+        let of = |setting| self.get(setting).map(|(value, _)| value);
+        let (from, to) = (of(&ALERT_EMAIL_FROM), of(&ALERT_EMAIL_TO));
+        let mail = Mail::new(&server, from.as_deref(), to.as_deref());
+        mail.map(Some).map_err(|why| Failure::usage(format!("in {place}, {why}")))
+    }
+
     /// Returns a chance above 0 and below 1.
     fn chance(&self, setting: &Setting) -> Result<f64, Failure> {
         let chance: f64 = self.number(setting)?;
@@ -336,51 +376,26 @@ impl Layers<'_> {
     }
 }
 
-/// Reads how old something may get: `90d`, `12h`, `30m`, `45s`; `off` for any age.
-pub(crate) fn age(text: &str) -> Result<Option<Duration>, String> {
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    Ok(quantity(text, &units, "an age like 90d, 12h or 30m, or off")?.map(Duration::from_secs))
+/// Returns the file of the working directory, else of the nearest one above it, else of the data directory.
+fn found_file(home: Option<&Path>) -> Option<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let above = here.iter().flat_map(|here| here.ancestors().skip(1)).map(|folder| folder.join(FILE));
+    let candidates = std::iter::once(PathBuf::from(FILE)).chain(above).chain(home.map(|home| home.join(FILE)));
+    candidates.into_iter().find(|path| path.is_file())
 }
 
-/// Reads how large something may get, in bytes: `20GB`, `500MB`; `off` for any size.
-pub(crate) fn size(text: &str) -> Result<Option<u64>, String> {
-    let units = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)];
-    quantity(text, &units, "a size like 20GB or 500MB, or off")
-}
-
-/// Reads a whole number with a unit, of which there is more than none; `off` is none.
-fn quantity(text: &str, units: &[(&str, u64)], expected: &str) -> Result<Option<u64>, String> {
-    let text = text.trim();
-    if text.eq_ignore_ascii_case("off") {
-        return Ok(None);
-    }
-    let with_unit = units.iter().find_map(|(unit, factor)| {
-        let number = text.len().checked_sub(unit.len()).and_then(|at| text.split_at_checked(at));
-        let (number, _) = number.filter(|(_, end)| end.eq_ignore_ascii_case(unit))?;
-        number.trim().parse::<u64>().ok()?.checked_mul(*factor)
-    });
-    with_unit.filter(|amount| *amount > 0).map(Some).ok_or_else(|| format!("not {expected}"))
-}
-
-fn on_or_off(text: &str) -> Result<bool, String> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("neither on nor off".to_owned()),
-    }
-}
-
-fn read_file(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+fn read_file(path: &Path) -> Result<(BTreeMap<String, String>, Checks), Failure> {
     let shown = path.display();
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
-    parse_file(&text).map_err(|why| Failure::usage(format!("{shown}: {why}")))
+    let wrong = |why: String| Failure::usage(format!("{shown}: {why}"));
+    Ok((parse_file(&text).map_err(wrong)?, declared::read(&text).map_err(wrong)?))
 }
 
 fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
     let table: BTreeMap<String, toml::Value> = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut values = BTreeMap::new();
-    for (key, value) in table {
+    for (key, value) in table.into_iter().filter(|(key, _)| !declared::KEYS.contains(&key.as_str())) {
         let settable = || SETTINGS.iter().map(|setting| setting.key).filter(|key| *key != HOME.key);
         if !settable().any(|known| known == key) {
             return Err(format!(
@@ -407,7 +422,8 @@ mod tests {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let in_file = parse_file(file)?;
-        let layers = Layers { variable: &variable, in_file, file: Some("arc-eval.toml".into()) };
+        let checks = Checks::default();
+        let layers = Layers { variable: &variable, in_file, checks, file: Some("arc-eval.toml".into()) };
         Config::resolve(flags, &layers, Some(Path::new("/data"))).map_err(|failure| failure.error.to_string())
     }
 

@@ -1,4 +1,4 @@
-//! Sends alerts to where people look: a webhook that takes our JSON, and one that takes Slack's.
+//! Sends alerts to where people look: a webhook that takes our JSON, one that takes Slack's, and e-mail.
 //!
 //! A new channel is a setting in `config` and an entry of [`Channels::of`].
 
@@ -9,7 +9,7 @@ use arc_model::{Alert, Clock, Delivery, ProjectId};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::{config::Config, mail::Mail};
 
 /// Longest time that an attempt takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,8 +27,9 @@ struct Channel {
 
 /// Every place that is set.
 pub(crate) struct Channels {
-    channels: Vec<Channel>,
+    posted: Vec<Channel>,
     http: ureq::Agent,
+    mail: Option<Mail>,
 }
 
 impl Channels {
@@ -39,11 +40,11 @@ impl Channels {
         let channel =
             |(name, url, body): (&'static str, &Option<String>, Body)| Some(Channel { name, url: url.clone()?, body });
         let channels: Vec<Channel> = set.into_iter().filter_map(channel).collect();
-        if channels.is_empty() {
+        if channels.is_empty() && config.alert_mail.is_none() {
             return None;
         }
         let http = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
-        Some(Arc::new(Self { channels, http }))
+        Some(Arc::new(Self { posted: channels, http, mail: config.alert_mail.clone() }))
     }
 }
 
@@ -51,14 +52,23 @@ impl Channels {
 impl Notifier for Channels {
     async fn send(&self, project: &ProjectId, alert: &Alert) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        for channel in self.channels.clone() {
-            let (body, http, name) = ((channel.body)(project, alert), self.http.clone(), channel.name);
-            let sent = tokio::task::spawn_blocking(move || post(&http, &channel.url, &body)).await;
-            let error = sent.unwrap_or_else(|_| Err("the attempt broke off".to_owned())).err();
-            deliveries.push(Delivery { channel: name.to_owned(), at: SystemClock.now(), error });
+        for channel in self.posted.clone() {
+            let (body, http) = ((channel.body)(project, alert), self.http.clone());
+            deliveries.push(attempt(channel.name, move || post(&http, &channel.url, &body)).await);
+        }
+        if let Some(mail) = self.mail.clone() {
+            let (project, alert) = (project.clone(), alert.clone());
+            deliveries.push(attempt("email", move || mail.send(&project, &alert)).await);
         }
         deliveries
     }
+}
+
+/// Makes one attempt where it does not hold up other tasks.
+async fn attempt(name: &str, send: impl FnOnce() -> Result<(), String> + Send + 'static) -> Delivery {
+    let outcome = tokio::task::spawn_blocking(send).await;
+    let error = outcome.unwrap_or_else(|_| Err("the attempt broke off".to_owned())).err();
+    Delivery { channel: name.to_owned(), at: SystemClock.now(), error }
 }
 
 /// Posts once; the error never shows the address, which is a secret of its owner.

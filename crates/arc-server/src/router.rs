@@ -16,8 +16,8 @@ use utoipa::OpenApi;
 use crate::{
     Problem, ServerConfig,
     api::{
-        agents, alerts, budgets, capture, costs, events, findings, health, import, issues, openapi as document, runs,
-        runtime_analysis, scenarios, search,
+        agents, alerts, budgets, capture, costs, events, findings, frameworks, health, import, issues, labels,
+        openapi as document, runs, runtime_analysis, scenarios, search, warnings,
     },
     gateway::{self, Gateway},
     guard,
@@ -74,8 +74,11 @@ impl FromRef<Shared> for Gateway {
         runs::show,
         runs::delete,
         search::show,
+        labels::give,
         findings::list,
+        frameworks::show,
         events::follow,
+        warnings::list,
         alerts::list,
         issues::list,
         issues::show,
@@ -160,7 +163,10 @@ fn all_routes(shared: Shared) -> Router {
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/runs/{trace_id}", get(runs::show).delete(runs::delete))
         .route("/api/v1/search", get(search::show))
+        .route("/api/v1/runs/{trace_id}/labels", post(labels::give))
         .route("/api/v1/findings", get(findings::list))
+        .route("/api/v1/frameworks", get(frameworks::show))
+        .route("/api/v1/warnings", get(warnings::list))
         .route("/api/v1/events", get(events::follow))
         .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/issues", get(issues::list))

@@ -45,10 +45,13 @@ pub(super) async fn run(config: &Config, arguments: &Debug) -> Result<(), Failur
 
 async fn overview(app: &App, config: &Config, asked: Option<&AgentName>) -> Result<Overview, Failure> {
     let agents = app.agents(&config.project).await?;
-    let Some(name) = choose(&agents, asked)? else { return Ok(Overview { agents, report: None, savings: None }) };
+    let Some(name) = choose(&agents, asked)? else {
+        return Ok(Overview { agents, report: None, savings: None, frameworks: Vec::new() });
+    };
     let report = app.report(&config.project, &name).await?;
     let savings = savings_of(app, config, Some(&name)).await?;
-    Ok(Overview { agents, report, savings })
+    let frameworks = app.frameworks(&config.project).await?.advice;
+    Ok(Overview { agents, report, savings, frameworks })
 }
 
 /// Returns the agent to report on: the one asked for, else the most recently active one.

@@ -82,9 +82,11 @@ fn ask(server: &Server, asked: Option<&AgentName>) -> Result<Overview, Failure> 
         Some(asked) => agents.iter().find(|agent| agent.name == *asked).map(|agent| agent.name.clone()),
         None => debug::choose(&agents, None)?,
     };
-    let Some(name) = chosen else { return Ok(Overview { agents, report: None, savings: None }) };
+    let Some(name) = chosen else {
+        return Ok(Overview { agents, report: None, savings: None, frameworks: Vec::new() });
+    };
     let report: Report = server.get(&format!("/api/v1/agents/{}/report", escaped(name.as_str())))?;
-    Ok(Overview { agents, report: Some(report), savings: None })
+    Ok(Overview { agents, report: Some(report), savings: None, frameworks: Vec::new() })
 }
 
 /// Follows the feed in the background; a server that goes away is waited for, and nothing is missed.

@@ -4,6 +4,7 @@ mod accuracy;
 mod alerts;
 mod backup;
 mod budgets;
+mod check;
 mod collect;
 mod compare;
 mod completions;
@@ -15,6 +16,7 @@ mod doctor;
 mod gate;
 mod import;
 mod issues;
+mod label;
 mod live;
 mod prices;
 mod replay;
@@ -61,6 +63,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Budgets(arguments) => return runtime()?.block_on(budgets::run(&config()?, &arguments)),
         Command::Compare(arguments) => runtime()?.block_on(compare::run(&config()?, &arguments)),
         Command::Gate(arguments) => return runtime()?.block_on(gate::run(&config()?, &arguments)),
+        Command::Check(arguments) => return runtime()?.block_on(check::run(&config()?, &arguments)),
+        Command::Label(arguments) => runtime()?.block_on(label::run(&config()?, &arguments)),
         Command::Cost(arguments) => runtime()?.block_on(cost::run(&config()?, &arguments)),
         Command::Prices(arguments) => runtime()?.block_on(prices::run(&config()?, &arguments)),
         Command::Search(arguments) => runtime()?.block_on(search::run(&config()?, &arguments)),
@@ -172,7 +176,9 @@ fn app(config: &Config, stores: Stores) -> Result<App, Failure> {
         ..Settings::default()
     };
     let catalog = prices::catalog(own_prices(config)?, own_file(config, arc_catalog::budget::FILE, Budget::read)?);
-    Ok(App::new(stores.traces, stores.registry, Arc::new(SystemClock), catalog, settings))
+    let app = App::new(stores.traces, stores.registry, Arc::new(SystemClock), catalog, settings);
+    app.check_with(config.checks.clone());
+    Ok(app)
 }
 
 /// Reads the prices that the user set, where there are any, and takes the price table into use that the user fetched.

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use arc_analysis::{
     Report,
     cost::savings::Savings,
-    reliability::{Direction, PassAtK, Quantile, Reliability, TrendTest},
+    frameworks::{Advice, Compared},
+    reliability::{ChangePoint, Corrected, Direction, Judged, PassAtK, Quantile, Reliability, TrendTest},
 };
-use arc_model::AgentSummary;
+use arc_model::{AgentSummary, Interval};
 use owo_colors::OwoColorize;
 
 use super::{number, plain, plain_line, style};
@@ -26,6 +27,9 @@ pub(crate) struct Overview {
     /// What could be saved on the agent's latest runs; `None` where nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) savings: Option<Savings>,
+    /// What comparisons of frameworks support; nothing where none does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) frameworks: Vec<Advice>,
 }
 
 /// Returns the card; `stored` says whether the runs shown can be looked at one by one.
@@ -36,6 +40,7 @@ pub(crate) fn card(overview: &Overview, stored: bool) -> String {
     if let Some(savings) = overview.savings.as_ref().filter(|savings| !savings.savings.is_empty()) {
         let _ = write!(text, "\n{}\n{}", style::heading("Could be saved"), super::cost::section(savings, &[]));
     }
+    let _ = write_frameworks(&mut text, &overview.frameworks);
     let others = overview.agents.iter().map(|agent| plain_line(agent.name.as_str(), 40));
     let others: Vec<String> = others.filter(|name| *name != plain_line(report.agent.name.as_str(), 40)).collect();
     if !others.is_empty() {
@@ -145,6 +150,37 @@ fn write_pass_k(text: &mut String, reliability: &Reliability) -> std::fmt::Resul
     }
 }
 
+/// What comparisons of frameworks support.
+fn write_frameworks(text: &mut String, advice: &[Advice]) -> std::fmt::Result {
+    if advice.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n{}", style::heading("Frameworks"))?;
+    for one in advice {
+        let (better, worse) = (plain_line(&one.better.to_string(), 40), plain_line(&one.worse.to_string(), 40));
+        let over = match one.shared_tasks {
+            0 => format!("all runs, n = {} and {}", number::count(one.better_runs), number::count(one.worse_runs)),
+            tasks => number::counted(tasks, "shared task"),
+        };
+        let Interval { low, high, .. } = one.interval;
+        match one.what {
+            Compared::Success => {
+                let (points, low, high) = (one.difference * 100.0, low * 100.0, high * 100.0);
+                writeln!(
+                    text,
+                    "  {better} succeeds more often than {worse}: {points:+.1} points ({low:+.1} to {high:+.1}) over {over}"
+                )?;
+            }
+            Compared::Duration => {
+                let ms = |value: f64| number::duration_ms(value.abs());
+                let (by, least, most) = (ms(one.difference), ms(high), ms(low));
+                writeln!(text, "  {better} is faster than {worse}: {by} a run ({least} to {most}) over {over}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// How long the latest runs took, and whether failed calls were made good.
 fn write_recent(text: &mut String, report: &Report) -> std::fmt::Result {
     let Some(recent) = &report.recent else { return Ok(()) };
@@ -159,6 +195,47 @@ fn write_recent(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     if recent.recovered.n > 0 {
         writeln!(text, "Recovery       {} with a failed tool call succeeded", number::rate(&recent.recovered, "run"))?;
+    }
+    if let Some(judged) = &recent.judged {
+        write_judged(text, judged)?;
+    }
+    match &recent.change {
+        Some(change) => write_change(text, change),
+        None => Ok(()),
+    }
+}
+
+/// Since when the success rate is another; nothing where it is not.
+fn write_change(text: &mut String, change: &ChangePoint) -> std::fmt::Result {
+    let (Some(since), Some(after), Some(p)) = (change.since, &change.after, change.p_value) else { return Ok(()) };
+    let is_better = change.direction == Direction::Improving;
+    let way = if is_better { "better".green().to_string() } else { "worse".red().to_string() };
+    let (before, after) = (number::rate(&change.before, "run"), number::rate(after, "run"));
+    writeln!(text, "Changed        {way} since {since}: {before} before, {after} since, p = {p:.3}")?;
+    match change.run {
+        Some(run) => writeln!(text, "               the first run after it: {run}"),
+        None => Ok(()),
+    }
+}
+
+/// What a judge's verdicts come to, with and without correction.
+fn write_judged(text: &mut String, judged: &Judged) -> std::fmt::Result {
+    writeln!(text, "Judged         {} succeeded, as the judge says", number::rate(&judged.judged, "run"))?;
+    for (name, corrected) in
+        [("Rogan–Gladen", &judged.rogan_gladen), ("prediction-powered", &judged.prediction_powered)]
+    {
+        match corrected {
+            Corrected::Known { estimate, interval } => {
+                let (estimate, range) = (number::percent(*estimate), number::interval(interval));
+                let labels = number::counted(judged.labelled, "label");
+                writeln!(text, "               {estimate} ({range}) corrected with {labels} of people")?;
+            }
+            Corrected::Refused { why } => {
+                writeln!(text, "               {}", style::aside(&format!("not corrected ({name}): {why}")))?;
+                // Both are refused for the same reason.
+                break;
+            }
+        }
     }
     Ok(())
 }

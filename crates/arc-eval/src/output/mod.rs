@@ -7,6 +7,7 @@
 pub(crate) mod alerts;
 pub(crate) mod budgets;
 pub(crate) mod card;
+pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod compare;
 pub(crate) mod connect;
@@ -16,6 +17,7 @@ pub(crate) mod gate;
 pub(crate) mod import;
 pub(crate) mod issues;
 pub(crate) mod junit;
+pub(crate) mod label;
 pub(crate) mod number;
 pub(crate) mod prices;
 pub(crate) mod replay;

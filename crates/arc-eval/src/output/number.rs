@@ -42,6 +42,8 @@ pub(crate) fn method(method: Method) -> &'static str {
         Method::WelchT => "Welch's t",
         Method::StudentT => "Student's t",
         Method::OrderStatistics => "order statistics",
+        Method::RoganGladen => "Rogan–Gladen",
+        Method::PredictionPowered => "prediction-powered",
     }
 }
 

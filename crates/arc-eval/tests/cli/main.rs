@@ -6,6 +6,7 @@
 
 mod accuracy;
 mod alerts;
+mod check;
 mod collect;
 mod compare;
 mod connect;
@@ -18,6 +19,7 @@ mod home;
 mod import;
 mod issues;
 mod keeping;
+mod label;
 mod real_data;
 mod reference;
 mod replay;

@@ -20,6 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Problem, ServerConfig,
+    api::warnings::WarnedRun,
     error::Problems,
     extract::{Query, given, project},
 };
@@ -73,6 +74,8 @@ pub(crate) struct IssueEvent {
 /// Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; every alert as it is raised:
 /// `event: alert`, `data: {project, alert}`; and every issue that is new or came back: `event: issue`,
 /// `data: {project, change, issue}`.
+/// Behind a run that goes on comes how likely it is to fail, where that may be said: `event: warning`,
+/// `data: {run, agent, warning}`.
 ///
 /// The stream begins with an event that has an `id` and no data, so that a browser that connects
 /// again misses nothing.
@@ -99,14 +102,14 @@ pub(crate) async fn follow(
     let alerts = alerts(app.follow_alerts(), project.clone());
     let alerts = stream::select(alerts, issues(app.follow_issues(), project.clone()));
     // The feed of runs ends when the server stops, and the stream with it.
-    let runs = events(follow, project).map(Some).chain(stream::iter([None]));
+    let runs = events(app.clone(), follow, project).map(Some).chain(stream::iter([None]));
     let news = stream::select(runs, alerts.map(Some)).take_while(|one| std::future::ready(one.is_some()));
     let news = news.filter_map(std::future::ready);
     let events = stream::iter([Ok::<_, Infallible>(hello)]).chain(news);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(config.keep_alive)))
 }
 
-fn events(follow: Follow, project: ProjectId) -> impl stream::Stream<Item = Result<Event, Infallible>> {
+fn events(app: App, follow: Follow, project: ProjectId) -> impl stream::Stream<Item = Result<Event, Infallible>> {
     let batches = stream::unfold(follow, |mut follow| async move {
         match follow.next().await {
             Ok(changes) => changes.map(|changes| (changes, follow)),
@@ -118,7 +121,17 @@ fn events(follow: Follow, project: ProjectId) -> impl stream::Stream<Item = Resu
         }
     });
     let changes = batches.flat_map(stream::iter);
-    changes.filter_map(move |change| std::future::ready((change.project == project).then(|| event(change)).flatten()))
+    let wanted = changes.filter(move |change| std::future::ready(change.project == project));
+    wanted.then(move |change| news(app.clone(), change)).flat_map(stream::iter)
+}
+
+/// Returns the event of a run, and the one that warns of it.
+async fn news(app: App, change: Change) -> Vec<Result<Event, Infallible>> {
+    // That a warning cannot be made is no reason to keep the run back.
+    let warned = app.warning(&change.project, &change.run).await.ok().flatten();
+    let data = warned.and_then(|warned| serde_json::to_string(&WarnedRun::from(warned)).ok());
+    let warning = data.map(|data| Ok(Event::default().event("warning").data(data)));
+    event(change).into_iter().chain(warning).collect()
 }
 
 /// Alerts have no `id`: whoever connects again finds those it missed in `/api/v1/alerts`.

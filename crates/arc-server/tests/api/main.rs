@@ -24,6 +24,7 @@ mod runs;
 mod runtime_analysis;
 mod search;
 mod serve;
+mod warnings;
 
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ impl Server {
 
     async fn configured(config: ServerConfig) -> Self {
         let stores = arc_store_backends::open("sqlite::memory:").await.unwrap();
-        let settings = Settings { quiet: Duration::ZERO, poll: Duration::from_millis(10), ..Settings::default() };
+        let (quiet, watch, poll) = (Duration::ZERO, Duration::ZERO, Duration::from_millis(10));
+        let settings = Settings { quiet, watch, poll, ..Settings::default() };
         let clock = std::sync::Arc::new(Timestamp::parse(NOON).unwrap());
         let app = App::new(stores.traces, stores.registry, clock, Catalog::builtin(), settings);
         Self { router: router(app.clone(), config), app }
@@ -92,6 +94,14 @@ agent shop agent=shop/eu version=2 task=t1 trial=1 @60s +2s failed by check scor
         self.app.ingest(&ProjectId::default(), trace.spans().to_vec()).await.unwrap();
     }
 
+    /// Takes in a run that is told from others by a number, which is also its minute.
+    async fn ingest_number(&self, number: u32, lines: &str) {
+        let (hour, minute) = (number / 60, number % 60);
+        let text = format!("trace {:032x} at 2026-03-02T{hour:02}:{minute:02}:00Z\n{lines}", number + 1);
+        let trace = sketch::parse(&text).unwrap();
+        self.app.ingest(&ProjectId::default(), trace.spans().to_vec()).await.unwrap();
+    }
+
     async fn send(&self, request: Request<Body>) -> Response<Body> {
         self.router.clone().oneshot(request).await.unwrap()
     }
@@ -105,6 +115,16 @@ agent shop agent=shop/eu version=2 task=t1 trial=1 @60s +2s failed by check scor
     async fn json(&self, path: &str) -> Value {
         let body = to_bytes(self.send(get(path)).await.into_body(), usize::MAX).await.unwrap();
         serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Returns the status and the JSON that answer a POST of JSON.
+    async fn post_json(&self, path: &str, body: &str) -> (u16, Value) {
+        let request = Request::post(path).header(header::HOST, "localhost:8000");
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_owned()));
+        let response = self.send(request.unwrap()).await;
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
     }
 }
 

@@ -89,3 +89,22 @@ async fn the_runs_of_another_project_are_not_found() {
     let answer = server.json(&format!("/api/v1/runs/{}?project=other", id('1'))).await;
     assert_eq!(answer["status"], 404);
 }
+
+#[tokio::test]
+async fn a_label_is_taken_in_and_decides_the_outcome() {
+    let server = Server::with_runs().await;
+    let path = format!("/api/v1/runs/{}/labels", id('3'));
+    let (status, answer) = server.post_json(&path, r#"{"verdict": "failed", "note": "wrong parcel"}"#).await;
+    assert_eq!((status, &answer["source"]), (202, &"human".into()), "{answer}");
+    server.app.settle_all(&arc_model::ProjectId::default()).await.unwrap();
+    let run = &server.json(&format!("/api/v1/runs/{}", id('3'))).await["run"];
+    assert_eq!((&run["outcome"]["verdict"], &run["outcome"]["source"]), (&"failed".into(), &"human".into()), "{run:#}");
+    for (path, body, status) in [
+        (path.as_str(), r#"{"verdict": "unknown"}"#, 400),
+        (path.as_str(), r#"{"verdict": "failed", "source": "detector"}"#, 400),
+        (path.as_str(), r#"{"verdict": 1}"#, 400),
+        ("/api/v1/runs/00000000000000000000000000000009/labels", r#"{"verdict": "failed"}"#, 404),
+    ] {
+        assert_eq!(server.post_json(path, body).await.0, status, "{path} {body}");
+    }
+}
