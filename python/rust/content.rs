@@ -74,6 +74,7 @@ const CONTENT: &[(&str, Kind)] = &[
     ("arc_eval.input", Kind::Own),
     ("arc_eval.outcome.reason", Kind::Own),
     ("arc_eval.output", Kind::Own),
+    ("arc_eval.state", Kind::Own),
     ("gen_ai.completion", Kind::Own),
     ("gen_ai.input.messages", Kind::Messages),
     ("gen_ai.output.messages", Kind::Messages),

@@ -16,7 +16,7 @@ from ._core import process_id
 from ._framework import version_of_framework
 from ._guard import attempt
 from ._span import Event, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
-from ._typing import Callable, Mapping, Protocol
+from ._typing import Any, Callable, Mapping, Protocol
 from .transport import Transport, spans_of
 
 CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -29,6 +29,7 @@ class Settings:
         "_first",
         "agent",
         "capture_content",
+        "checks",
         "domain",
         "framework",
         "resource",
@@ -47,7 +48,9 @@ class Settings:
         user: str | None = None,
         capture_content: bool = True,
         resource: Mapping[str, str] | None = None,
+        checks: list[Mapping[str, Any]] | None = None,
     ) -> None:
+        self.checks: list[Mapping[str, Any]] = [] if checks is None else checks  # shared by all tracers of an agent
         self.domain = domain
         self.framework = framework
         self.agent = agent
@@ -60,7 +63,7 @@ class Settings:
 
     def with_framework(self, framework: str | None) -> Settings:
         """Returns the same for an agent of a framework."""
-        known = (self.agent, self.version, self.session, self.user, self.capture_content, self.resource)
+        known = (self.agent, self.version, self.session, self.user, self.capture_content, self.resource, self.checks)
         return Settings(self.domain, framework, *known)
 
     def attributes(self, name: str) -> dict[str, Value]:
@@ -78,7 +81,17 @@ class Settings:
             self._first = {"gen_ai.operation.name": "invoke_agent", **known}
         attributes = self._first.copy()
         attributes["gen_ai.agent.name"] = self.agent or name
+        if self.checks:
+            told = attempt(_as_json, self.checks)
+            if told is not None:
+                attributes["arc_eval.checks"] = told
         return attributes
+
+
+def _as_json(value: Any) -> str:
+    import json  # only programs that declare checks wait for it
+
+    return json.dumps(value)
 
 
 class Trace:

@@ -17,7 +17,7 @@ from ._framework import framework_of
 from ._guard import attempt, warn_once
 from ._run import Run, Settings, belongs_to, current, last
 from ._span import payload_text
-from ._typing import TYPE_CHECKING, Any, Callable, Iterable, TracebackType, TypeVar, overload
+from ._typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, TracebackType, TypeVar, overload
 from .transport import Capture, NoTransport, Redact, Transport, program, shared_transport
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class ArcTracer:
     With ``capture_content=False`` no prompt, answer, argument, result or error message is written anywhere; with
     ``"hashed"`` a hash stands for each. ``redact`` is a function that returns a text as it may be written, or a list of
     ``"email"``, ``"phone"``, ``"card"``, ``"key"``, ``"iban"``, ``"ip"``. ``sample`` is the share of the runs that is
-    recorded; the others are counted. Records go into the spool of this computer, and from this process to
+    recorded; the others are counted. ``checks`` declares what has to be so in every run, see :meth:`check`. Records go
+    into the spool of this computer, and from this process to
     ``endpoint`` (or ``ARC_EVAL_ENDPOINT``) if there is one.
     """
 
@@ -59,6 +60,7 @@ class ArcTracer:
         redact: Redact = None,
         sample: float = 1.0,
         transport: Transport | None = None,
+        checks: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self._settings = Settings(
             domain=None if domain == "auto" else domain,
@@ -69,6 +71,7 @@ class ArcTracer:
             user=user,
             capture_content=bool(capture_content),
             resource=_resource(project),
+            checks=list(checks),
         )
         address = (endpoint or os.environ.get("ARC_EVAL_ENDPOINT") or "").strip() or None
         shared = attempt(shared_transport, address, capture_content, redact, sample) if transport is None else transport
@@ -99,6 +102,22 @@ class ArcTracer:
         to check the answer and to :meth:`record_outcome`.
         """
         return RunBlock(self, task, trial, session, user, step_limit)
+
+    def check(self, id: str, kind: str, **keys: Any) -> None:
+        """Declares what has to be so in every run that starts from now on: ``tracer.check("told", "output", regex="R-")``.
+
+        Kinds and keys are those of ``[[check]]`` in ``arc-eval.toml``, see the guide on checks; ``where`` may be written
+        ``where_``. It is the server that evaluates them.
+        """
+        declared = {"id": id, "kind": kind, **{name.rstrip("_"): value for name, value in keys.items()}}
+        self._settings.checks.append(declared)
+
+    def state(self, value: Any) -> None:
+        """Records the state of the world after what the run under way did, for checks of kind ``state``.
+
+        The last one said stands.
+        """
+        attempt(self._state, value)
 
     def span(self, name: str | None = None, **attributes: Any) -> StepBlock:
         """Returns a ``with`` block that is one step of the run under way; also a decorator.
@@ -201,6 +220,13 @@ class ArcTracer:
         changed._settings = self._settings.with_framework(framework)
         changed._transport = self._transport
         return changed
+
+    def _state(self, value: Any) -> None:
+        run = current.get()
+        if run is None:
+            warn_once("no run for a state", "arc-eval: state outside a run, or in another thread or task: not recorded")
+        elif self._settings.capture_content:
+            run.put("arc_eval.state", payload_text(value))
 
     def _record_outcome(self, success: bool | None, source: str, score: float | None, reason: str | None) -> None:
         if source not in SOURCES:
