@@ -174,6 +174,8 @@ export interface paths {
          * Streams every run as it settles: `event: run`, `id: <seq>`, `data: {seq, project, run}`; every alert as it is raised:
          *     `event: alert`, `data: {project, alert}`; and every issue that is new or came back: `event: issue`,
          *     `data: {project, change, issue}`.
+         *     Behind a run that goes on comes how likely it is to fail, where that may be said: `event: warning`,
+         *     `data: {run, agent, warning}`.
          * @description The stream begins with an event that has an `id` and no data, so that a browser that connects
          *     again misses nothing.
          */
@@ -195,6 +197,26 @@ export interface paths {
         };
         /** Lists findings, newest run first, then in the order of the run. */
         get: operations["list_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/frameworks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what was measured of each framework and version over the latest two thousand runs, and advice where a
+         *     comparison supports it: on shared tasks, or with many runs, and an interval that excludes zero.
+         */
+        get: operations["show_frameworks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -333,6 +355,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{trace_id}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a run a label. The last one of a source counts; a person's outranks everything else. */
+        post: operations["label_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scenarios": {
         parameters: {
             query?: never;
@@ -376,6 +415,26 @@ export interface paths {
         };
         /** Finds spans of runs that ended by what is said in them. A run is searchable a moment after it was analysed. */
         get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/warnings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists how likely runs that go on are to fail, learnt from each agent's own runs. Nothing is said where a backtest
+         *     on later runs was not better than the agent's failure rate alone.
+         */
+        get: operations["list_warnings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -431,6 +490,37 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A difference between two frameworks that the runs support. */
+        Advice: {
+            /** @description What is different. */
+            what: components["schemas"]["Compared"];
+            /** @description The framework that does better. */
+            better: components["schemas"]["FrameworkRef"];
+            /** @description The one that does worse. */
+            worse: components["schemas"]["FrameworkRef"];
+            /**
+             * Format: double
+             * @description By how much `better` is above `worse`: a share for success, milliseconds (below zero) for time.
+             */
+            difference: number;
+            /** @description Where that lies; it excludes zero. */
+            interval: components["schemas"]["Interval"];
+            /**
+             * Format: int64
+             * @description Tasks that both tried; zero when all runs are compared.
+             */
+            shared_tasks: number;
+            /**
+             * Format: int64
+             * @description Runs of `better`.
+             */
+            better_runs: number;
+            /**
+             * Format: int64
+             * @description Runs of `worse`.
+             */
+            worse_runs: number;
+        };
         /** @description The agents of a project. */
         AgentList: {
             /** @description Every agent with settled runs, the most recently active one first. */
@@ -508,6 +598,17 @@ export interface components {
         AlertList: {
             /** @description The alerts, the latest first. */
             alerts: components["schemas"]["Alert"][];
+        };
+        /** @description Whether warnings are given for an agent, and how good they are. */
+        Backtest: (components["schemas"]["Skill"] & {
+            /** @enum {string} */
+            state: "better";
+        }) | {
+            /** @description Why. */
+            why: string;
+            skill?: components["schemas"]["Skill"] | null;
+            /** @enum {string} */
+            state: "silent";
         };
         /**
          * @description Where a token count comes from.
@@ -700,6 +801,52 @@ export interface components {
             /** @description It follows from this finding. */
             effect_of: components["schemas"]["FindingId"];
         };
+        /** @description Whether, and since when, the success rate is another. */
+        ChangePoint: {
+            /** @description Which way it changed; "no clear change" where chance explains it. */
+            direction: components["schemas"]["Direction"];
+            /**
+             * Format: int64
+             * @description Runs of known outcome that were looked at.
+             */
+            n: number;
+            /**
+             * Format: double
+             * @description How often chance alone would show a change as clear; `None` when there were too few runs.
+             */
+            p_value?: number | null;
+            since?: components["schemas"]["Timestamp"] | null;
+            run?: components["schemas"]["TraceId"] | null;
+            /** @description The rate before it, of the runs that were looked at; of all of them without a clear change. */
+            before: components["schemas"]["Rate"];
+            after?: components["schemas"]["Rate"] | null;
+        };
+        /** @description Names a check within a project, as the user declared it: `refund-is-booked`. */
+        CheckId: string;
+        /** @description What a declared check came to in a run it applies to. */
+        CheckResult: components["schemas"]["CheckState"] & {
+            /** @description The check. */
+            check: components["schemas"]["CheckId"];
+            /** @description What sort of check it is: `tools`, `arguments`, `forbidden`, `output`, `state`, `budget`. */
+            kind: string;
+        };
+        /** @description What a check came to. */
+        CheckState: {
+            /** @enum {string} */
+            state: "passed";
+        } | {
+            /** @description What is not as asked for, in a sentence. */
+            why: string;
+            /** @description What shows it; never empty. */
+            evidence: components["schemas"]["Evidence"][];
+            /** @enum {string} */
+            state: "failed";
+        } | {
+            /** @description What is missing, in a sentence. */
+            why: string;
+            /** @enum {string} */
+            state: "unknown";
+        };
         /** @description A span that shows a saving. */
         Cited: {
             /** @description The run. */
@@ -709,6 +856,11 @@ export interface components {
             /** @description What it shows, in a few words. */
             shows: string;
         };
+        /**
+         * @description What is compared.
+         * @enum {string}
+         */
+        Compared: "success" | "duration";
         /** @description How often a detector is right. */
         Confidence: {
             /** @enum {string} */
@@ -720,6 +872,23 @@ export interface components {
             dataset: string;
             /** @enum {string} */
             state: "measured";
+        };
+        /** @description A corrected success rate. */
+        Corrected: {
+            /**
+             * Format: double
+             * @description The success rate.
+             */
+            estimate: number;
+            /** @description Where it lies. */
+            interval: components["schemas"]["Interval"];
+            /** @enum {string} */
+            state: "known";
+        } | {
+            /** @description Why, and what is missing. */
+            why: string;
+            /** @enum {string} */
+            state: "refused";
         };
         /** @description What a span or a run cost. */
         Cost: {
@@ -1017,7 +1186,7 @@ export interface components {
         DecidedState: "fixed" | "open";
         /** @description An attempt to send an alert on. */
         Delivery: {
-            /** @description Where to: `webhook`, `slack`. */
+            /** @description Where to: `webhook`, `slack`, `email`. */
             channel: string;
             /** @description When. */
             at: components["schemas"]["Timestamp"];
@@ -1087,6 +1256,13 @@ export interface components {
             /** @description The words that show it, shortened; data, never to be rendered raw. */
             excerpt: string;
         };
+        /** @description How many runs had a kind of failure. */
+        FailureShare: {
+            /** @description The leaf of the taxonomy. */
+            leaf: components["schemas"]["LeafId"];
+            /** @description Runs with a finding of it. */
+            runs: components["schemas"]["Rate"];
+        };
         /** @description The part of a span that evidence points at. */
         Field: "name" | "status" | "input" | "output" | "tool_arguments" | "tool_result" | "tools_offered" | "finish_reason" | "termination" | "scope" | "exception" | {
             /** @description An attribute, by its name. */
@@ -1154,6 +1330,61 @@ export interface components {
             arguments?: string | null;
             /** @description What it returned, or the error it reported. */
             result?: string | null;
+        };
+        /** @description What was measured of a framework. */
+        FrameworkFigures: {
+            /** @description The framework. */
+            framework: components["schemas"]["FrameworkRef"];
+            /**
+             * Format: int64
+             * @description Runs that ended.
+             */
+            runs: number;
+            /** @description Those that succeeded, of those of known outcome. */
+            success: components["schemas"]["Rate"];
+            overhead_ms?: components["schemas"]["MeanOf"] | null;
+            retries?: components["schemas"]["MeanOf"] | null;
+            latency_ms?: components["schemas"]["Latency"] | null;
+            /** @description The kinds of failure that most runs had; at most five. */
+            failures: components["schemas"]["FailureShare"][];
+        };
+        /** @description A framework at a version. */
+        FrameworkRef: {
+            /** @description Its id. */
+            id: string;
+            /** @description Its version, where known. */
+            version?: string | null;
+        };
+        /** @description What was measured of every framework, and what follows. */
+        Frameworks: {
+            /**
+             * Format: int64
+             * @description Runs that were looked at; the latest.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Of those, runs of which the framework is not known.
+             */
+            unknown: number;
+            /** @description One per framework and version, the one with the most runs first. */
+            frameworks: components["schemas"]["FrameworkFigures"][];
+            /** @description What a comparison supports; empty where none does. */
+            advice: components["schemas"]["Advice"][];
+        };
+        /** @description A label to give a run. */
+        GiveLabel: {
+            /** @description What is said of the run. */
+            verdict: components["schemas"]["Verdict"];
+            /** @description Who says it: `human` (the default) or `judge`. */
+            source?: components["schemas"]["OutcomeSource"];
+            /**
+             * Format: double
+             * @description The score behind it.
+             */
+            score?: number | null;
+            /** @description Why. */
+            note?: string | null;
         };
         /** @description A letter and whether the data could as well give quite another. */
         Grade: {
@@ -1404,6 +1635,33 @@ export interface components {
              */
             runs: number;
         };
+        /** @description What a judge's verdicts come to. */
+        Judged: {
+            /** @description Runs that the judge called a success, of those it judged: not corrected. */
+            judged: components["schemas"]["Rate"];
+            /**
+             * Format: int64
+             * @description Runs that have a person's label as well.
+             */
+            labelled: number;
+            /** @description Of those that a person called a success, the ones that the judge did. */
+            sensitivity: components["schemas"]["Rate"];
+            /** @description Of those that a person called a failure, the ones that the judge did. */
+            specificity: components["schemas"]["Rate"];
+            /** @description Corrected by sensitivity and specificity. */
+            rogan_gladen: components["schemas"]["Corrected"];
+            /** @description Corrected by prediction-powered inference. */
+            prediction_powered: components["schemas"]["Corrected"];
+        };
+        /** @description A label that was taken in. */
+        LabelGiven: {
+            /** @description The run; its outcome follows as soon as it is analysed anew. */
+            run: components["schemas"]["TraceId"];
+            /** @description What was said. */
+            verdict: components["schemas"]["Verdict"];
+            /** @description By whom. */
+            source: components["schemas"]["OutcomeSource"];
+        };
         /** @description How long runs took. */
         Latency: {
             /**
@@ -1531,6 +1789,20 @@ export interface components {
          * @enum {string}
          */
         MasteryState: "mastered" | "learning" | "not_yet";
+        /** @description A mean with the interval of Student's t. */
+        MeanOf: {
+            /**
+             * Format: double
+             * @description The mean.
+             */
+            mean: number;
+            /**
+             * Format: int64
+             * @description Runs it is over.
+             */
+            n: number;
+            interval?: components["schemas"]["Interval"] | null;
+        };
         /** @description A fingerprint of an issue. */
         Member: {
             /** @description The id of the fingerprint. */
@@ -1555,7 +1827,7 @@ export interface components {
          * @description How an interval was computed.
          * @enum {string}
          */
-        Method: "wilson" | "task_clustered_t" | "jeffreys" | "newcombe" | "cluster_bootstrap" | "welch_t" | "student_t" | "order_statistics";
+        Method: "wilson" | "task_clustered_t" | "jeffreys" | "newcombe" | "cluster_bootstrap" | "welch_t" | "student_t" | "order_statistics" | "rogan_gladen" | "prediction_powered";
         /** @description The model a span called. */
         ModelRef: {
             /** @description Who serves it, in OpenTelemetry's spelling: `openai`, `anthropic`, `gcp.gemini`. */
@@ -1730,6 +2002,34 @@ export interface components {
             /** @description A structured value. */
             json: components["schemas"]["Value"];
         };
+        /** @description How far a run was at one of its steps; a step is a model call or a tool call. */
+        Prefix: {
+            /**
+             * Format: int32
+             * @description Steps begun.
+             */
+            steps: number;
+            /**
+             * Format: double
+             * @description Time since the run began; `None` when times were not recorded.
+             */
+            elapsed_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Those of them that failed.
+             */
+            errors: number;
+            /**
+             * Format: int32
+             * @description Tool calls among them that repeat an earlier one with the same arguments.
+             */
+            repeated: number;
+            /**
+             * Format: int64
+             * @description Tokens of the model calls among them, in and out; `None` when a call did not report them.
+             */
+            tokens?: number | null;
+        };
         /** @description Why a request was not answered. */
         Problem: {
             /** @description What sort of problem it is; stable, for programs. */
@@ -1830,6 +2130,8 @@ export interface components {
              *     in which one did.
              */
             recovered: components["schemas"]["Rate"];
+            change?: components["schemas"]["ChangePoint"] | null;
+            judged?: components["schemas"]["Judged"] | null;
         };
         /** @description Something to do, and why. */
         Recommendation: {
@@ -2055,6 +2357,20 @@ export interface components {
             domain: components["schemas"]["Detection"];
             /** @description Findings by leaf. */
             findings: components["schemas"]["LeafCount"][];
+            /** @description What the checks that apply to it came to, in the order in which they are declared. */
+            checks?: components["schemas"]["CheckResult"][];
+            /** @description How far it was after its first, second, fourth … step. */
+            prefixes?: components["schemas"]["Prefix"][];
+            /**
+             * Format: double
+             * @description Time in which neither a model nor a tool was at work; `None` when times were not recorded.
+             */
+            overhead_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Tool calls that repeat one that failed, with the same arguments.
+             */
+            retries?: number;
             /** @description The beginning of what was asked. */
             input_preview?: string | null;
             /** @description The beginning of what was answered. */
@@ -2366,6 +2682,53 @@ export interface components {
          * @enum {string}
          */
         Severity: "low" | "medium" | "high" | "critical";
+        /** @description How well the later runs were predicted from the earlier ones. */
+        Skill: {
+            /**
+             * Format: int64
+             * @description Runs it was learnt from.
+             */
+            learnt_from: number;
+            /**
+             * Format: int64
+             * @description Later runs it was tried on.
+             */
+            tried_on: number;
+            /**
+             * Format: double
+             * @description `1 − Brier score / Brier score of the base rate`: 0 is as good as knowing the failure rate only, 1 is perfect.
+             */
+            brier_skill: number;
+            /**
+             * Format: double
+             * @description Where it lies, 95 %, by resampling the later runs.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description The other end.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description The chance at which it warns.
+             */
+            threshold: number;
+            /** @description Later runs that succeeded and were warned of. */
+            false_alarms: components["schemas"]["Rate"];
+            /** @description Later runs that failed and were warned of before their end. */
+            caught: components["schemas"]["Rate"];
+            /**
+             * Format: double
+             * @description Half of the failures it warned of had at least so much time left, in milliseconds; `None` without times.
+             */
+            lead_ms?: number | null;
+            /**
+             * Format: double
+             * @description Half of them had at least so many steps left, as far as noted.
+             */
+            lead_steps?: number | null;
+        };
         /** @description One step of a run in canonical form, whatever format it came in. */
         Span: {
             /** @description The run it belongs to. */
@@ -2822,6 +3185,41 @@ export interface components {
             failed: number;
             /** @description When the latest ran. */
             last_at: components["schemas"]["Timestamp"];
+        };
+        /** @description Whether an agent's runs are warned of. */
+        WarnedAgent: {
+            /** @description The agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description How the backtest on its own later runs went. */
+            backtest: components["schemas"]["Backtest"];
+        };
+        /** @description What is said of a run that goes on; also the `data` of an event named `warning`. */
+        WarnedRun: {
+            /** @description The run. */
+            run: components["schemas"]["TraceId"];
+            /** @description Its agent. */
+            agent: components["schemas"]["AgentName"];
+            /** @description How likely it is to fail. */
+            warning: components["schemas"]["Warning"];
+        };
+        /** @description A chance of failure that may be shown. */
+        Warning: {
+            /**
+             * Format: double
+             * @description How likely the run is to fail, as its agent's runs went so far.
+             */
+            chance: number;
+            /** @description Whether that is above the threshold at which few successful runs are. */
+            is_warned: boolean;
+            /** @description What it is told from. */
+            seen: components["schemas"]["Prefix"];
+        };
+        /** @description How likely runs that go on are to fail. */
+        WarningList: {
+            /** @description One per run that goes on and of which something may be said, the latest first. */
+            warnings: components["schemas"]["WarnedRun"][];
+            /** @description One per agent with a run that goes on: how good warnings are, or why there are none. */
+            agents: components["schemas"]["WarnedAgent"][];
         };
         /** @description How the agent did in a week. */
         WeekHistory: {
@@ -3587,6 +3985,65 @@ export interface operations {
             };
         };
     };
+    show_frameworks: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frameworks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Frameworks"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_health: {
         parameters: {
             query?: never;
@@ -4210,6 +4667,81 @@ export interface operations {
             };
         };
     };
+    label_run: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path: {
+                /** @description 32 hexadecimal digits */
+                trace_id: components["schemas"]["TraceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveLabel"];
+            };
+        };
+        responses: {
+            /** @description The label is stored */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelGiven"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_scenarios: {
         parameters: {
             query?: {
@@ -4383,6 +4915,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResults"];
+                };
+            };
+            /** @description The request is invalid: a parameter, a cursor or the name of the project. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request names a host or comes from an origin that is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong inside; the log says what. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store is busy; try again after the seconds that `Retry-After` names. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_warnings: {
+        parameters: {
+            query?: {
+                /** @description The project; the header `x-arc-eval-project` names it as well. Default: `default`. */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Runs that go on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WarningList"];
                 };
             };
             /** @description The request is invalid: a parameter, a cursor or the name of the project. */
