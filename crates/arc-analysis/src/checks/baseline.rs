@@ -87,6 +87,8 @@ fn add(analysis: &mut Analysis, found: Finding) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use arc_model::{Timestamp, sketch};
 
     use super::*;
@@ -95,7 +97,7 @@ mod tests {
     fn analysed(number: usize, tools: usize, by: &str) -> Analysis {
         let mut text = format!("trace {:032x}\nagent a agent=a ok by {by}\n", number + 1);
         for call in 0..tools {
-            text += &format!("  tool t {{n: {call}}} -> 1\n");
+            writeln!(text, "  tool t {{n: {call}}} -> 1").unwrap();
         }
         let context =
             Context { received_at: Timestamp::default(), agent: None, is_running: false, checks: Checks::default() };

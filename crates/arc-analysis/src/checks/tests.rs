@@ -142,7 +142,7 @@ fn the_output_fits_an_expression_or_a_schema() {
           span 1 `Refunded, see R-7.`
     "]],
     );
-    let answer = r#"agent a -> {total: 3}"#;
+    let answer = "agent a -> {total: 3}";
     check(
         answer,
         json!({"id": "x", "kind": "output", "schema": {"required": ["total", "currency"]}}),

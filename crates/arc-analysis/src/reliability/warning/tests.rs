@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use arc_catalog::Catalog;
 use arc_model::{Timestamp, sketch};
 
@@ -13,7 +15,7 @@ fn run(number: usize, errors: usize, failed: bool, is_running: bool) -> Run {
     let mut text = format!("{head}agent shop agent=shop @0s +20s {claim} by check\n");
     for step in 0..8 {
         let error = if step < errors { " !timeout" } else { " -> 1" };
-        text += &format!("  llm m in=10 out=1 @{step}s +100ms\n  tool t {{n: {step}}} @{step}s +900ms{error}\n");
+        writeln!(text, "  llm m in=10 out=1 @{step}s +100ms\n  tool t {{n: {step}}} @{step}s +900ms{error}").unwrap();
     }
     let trace = sketch::parse(&text).unwrap();
     let context = Context { received_at: Timestamp::default(), agent: None, is_running, checks: Checks::default() };
