@@ -54,7 +54,8 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
     let name = context.agent.clone().or(declared).unwrap_or_else(|| AgentName::new(UNNAMED));
     let started_at = trace.spans().iter().filter_map(|span| span.start).min();
     let duration_ms = started_at.and_then(|start| duration_ms(trace, start));
-    let cost = cost_of(trace, context, catalog);
+    let priced = cost::priced_spans(trace, catalog.prices());
+    let cost = cost_of(trace, &priced, context);
     let (findings, outcome, termination, checks) = if context.is_running {
         (Vec::new(), Outcome::default(), None, Vec::new())
     } else {
@@ -73,8 +74,12 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         (findings, outcome, termination, examined.results)
     };
     let tools = ToolCounts::of(&view);
-    let tokens = Tokens::of(&cost::billed_spans(trace));
-    let costs = if context.is_running { RunCosts::default() } else { cost::attribute(trace, outcome.verdict, catalog) };
+    let tokens = Tokens::of(&priced);
+    let costs = if context.is_running {
+        RunCosts::default()
+    } else {
+        cost::attribute_priced(trace, outcome.verdict, catalog, &priced)
+    };
     let run = Run {
         trace_id: trace.id(),
         agent: AgentRef { name, version: facts.agent_version },
@@ -120,8 +125,8 @@ fn overhead_ms(whole: &CostSums) -> Option<f64> {
 }
 
 /// Returns what a run cost; of one that goes on only what it cost so far is known.
-fn cost_of(trace: &Trace, context: &Context, catalog: &Catalog) -> Cost {
-    match cost::price_trace_with(trace, catalog.prices()) {
+fn cost_of(trace: &Trace, priced: &[(&Span, Cost)], context: &Context) -> Cost {
+    match cost::sum(trace, priced) {
         Cost::Known { total, .. } if context.is_running => Cost::Unknown { why: UnknownCost::Running, at_least: total },
         Cost::Unknown { at_least, .. } if context.is_running => Cost::Unknown { why: UnknownCost::Running, at_least },
         cost => cost,
@@ -164,9 +169,9 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn of(spans: &[&Span]) -> Self {
+    fn of(spans: &[(&Span, Cost)]) -> Self {
         let sum = |count: fn(&arc_model::Usage) -> Option<u64>| {
-            let counts = spans.iter().filter(|span| span.kind != SpanKind::Embedding);
+            let counts = spans.iter().map(|(span, _)| span).filter(|span| span.kind != SpanKind::Embedding);
             let mut counts = counts.map(|span| span.usage.as_ref().and_then(count)).peekable();
             counts.peek()?;
             counts.try_fold(0, |sum: u64, count| sum.checked_add(count?))

@@ -27,12 +27,7 @@ impl App {
 
     /// Returns what is stored of a trace, with what arrived apart from its spans put into them.
     pub(crate) async fn whole_trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
-        let trace = self.inner.traces.trace(project, id).await?;
-        let has_supplements =
-            |trace: &Trace| trace.spans().iter().any(|span| span.attributes.contains_key(supplement::ATTRIBUTE));
-        Ok(trace.map(|trace| {
-            if has_supplements(&trace) { Trace::new(id, supplement::attach(trace.spans().to_vec())) } else { trace }
-        }))
+        Ok(self.inner.traces.trace(project, id).await?.map(with_supplements))
     }
 
     /// Returns a run with its spans and findings; `None` while it is not settled or not known.
@@ -51,5 +46,15 @@ impl App {
             }
         }
         Ok(Some(RunDetail { run, spans: trace.spans().to_vec(), findings }))
+    }
+}
+
+/// Returns a trace in which what came as a log record is part of the span it belongs to.
+pub(crate) fn with_supplements(trace: Trace) -> Trace {
+    let is_one = |span: &Span| span.attributes.contains_key(supplement::ATTRIBUTE);
+    if trace.spans().iter().any(is_one) {
+        Trace::new(trace.id(), supplement::attach(trace.spans().to_vec()))
+    } else {
+        trace
     }
 }

@@ -6,16 +6,17 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::Ordering,
+    panic::{self, AssertUnwindSafe},
+    sync::{atomic::Ordering, mpsc},
     time::{Duration, Instant},
 };
 
 use arc_analysis::{Analysis, Context, analyse};
-use arc_model::{ProjectId, Timestamp};
+use arc_catalog::Catalog;
+use arc_model::{ProjectId, Timestamp, Trace};
 use arc_store::{Settled, StoreError, Unsettled};
-use tokio::task::JoinHandle;
 
-use crate::{App, AppError, app::lock};
+use crate::{App, AppError, app::lock, runs::with_supplements};
 
 /// Traces settled in one transaction.
 const BATCH: u32 = 32;
@@ -129,26 +130,25 @@ impl App {
         Ok(())
     }
 
-    /// Analyses traces, a few at a time, and stores the runs in one transaction.
+    /// Analyses traces, on all processors, and stores the runs in one transaction.
     async fn settle_batch(&self, due: &[Unsettled]) -> Result<usize, AppError> {
         let mut settled = Vec::with_capacity(due.len());
-        for few in due.chunks(self.settings().parallel.max(1)) {
-            let mut begun = Vec::with_capacity(few.len());
-            for trace in few {
-                match self.begin_analysis(trace).await? {
-                    Some(analysis) => begun.push((trace, analysis)),
-                    None => self.set_aside(trace, &"its spans cannot be read"),
-                }
-            }
-            for (trace, analysis) in begun {
-                match analysis.await {
+        let share = due.len().div_ceil(self.settings().parallel.max(1)).max(1);
+        let mut begun = Vec::new();
+        for few in due.chunks(share) {
+            let (app, own) = (self.clone(), few.to_vec());
+            begun.push((few, tokio::spawn(async move { app.analyse_each(own).await })));
+        }
+        for (few, analyses) in begun {
+            for (trace, analysis) in few.iter().zip(analyses.await.map_err(AppError::Interrupted)??) {
+                match analysis {
                     Ok(mut analysis) => {
                         self.beside_baseline(&trace.project, &mut analysis).await?;
                         let Analysis { run, findings, costs } = analysis;
                         let (project, mark) = (trace.project.clone(), trace.mark);
                         settled.push(Settled { project, mark, run, findings, costs });
                     }
-                    Err(error) => self.set_aside(trace, &error),
+                    Err(why) => self.set_aside(trace, &why),
                 }
             }
         }
@@ -182,21 +182,30 @@ impl App {
         Ok(stored)
     }
 
-    /// Reads a trace and begins to analyse it; `None` when what is stored cannot be read.
-    async fn begin_analysis(&self, due: &Unsettled) -> Result<Option<JoinHandle<Analysis>>, AppError> {
-        let trace = match self.whole_trace(&due.project, due.trace_id).await {
-            Ok(Some(trace)) => trace,
-            Ok(None) => return Ok(None),
-            Err(error @ StoreError::Corrupt { .. }) => {
-                tracing::error!(trace.id = %due.trace_id, project.id = %due.project, "{error}");
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
+    /// Reads and analyses traces one after the other, on one thread; of each that cannot be, it is said why.
+    async fn analyse_each(&self, due: Vec<Unsettled>) -> Result<Vec<Result<Analysis, String>>, AppError> {
+        let (say, said) = mpsc::channel();
+        let (checks, catalog) = (self.checks_in_force(), self.inner.catalog);
+        let ids = due.iter().map(|trace| (trace.project.clone(), trace.trace_id)).collect();
+        let visit = move |place: usize, trace: Result<Option<Trace>, StoreError>| {
+            let Some(due) = due.get(place) else { return };
+            let context = Context {
+                received_at: due.received_at,
+                agent: None,
+                is_running: due.is_running,
+                checks: checks.clone(),
+            };
+            let analysed = match trace {
+                Ok(Some(trace)) => Ok(analysed(trace, &context, catalog)),
+                Ok(None) => Ok(Err("its spans are gone".to_owned())),
+                Err(error @ StoreError::Corrupt { .. }) => Ok(Err(error.to_string())),
+                Err(error) => Err(error),
+            };
+            // Nobody listens any more only when the application ends.
+            let _ = say.send(analysed);
         };
-        let checks = self.checks_in_force();
-        let context = Context { received_at: due.received_at, agent: None, is_running: due.is_running, checks };
-        let catalog = self.inner.catalog;
-        Ok(Some(self.tasks().compute(move || analyse(&trace, &context, catalog))))
+        self.inner.traces.visit_traces(ids, Box::new(visit)).await?;
+        Ok(said.into_iter().collect::<Result<_, StoreError>>()?)
     }
 
     /// Leaves a trace alone until it is written to again, instead of failing on it for ever.
@@ -221,4 +230,11 @@ impl App {
 
 fn back(from: Timestamp, by: Duration) -> Timestamp {
     from.plus_nanos(i64::try_from(by.as_nanos()).map_or(i64::MIN, std::ops::Neg::neg))
+}
+
+/// Analyses a trace; a mistake of ours there keeps no other trace from its run.
+fn analysed(trace: Trace, context: &Context, catalog: &Catalog) -> Result<Analysis, String> {
+    let trace = with_supplements(trace);
+    panic::catch_unwind(AssertUnwindSafe(|| analyse(&trace, context, catalog)))
+        .map_err(|_| "the analysis broke off; this is a bug of arc-eval".to_owned())
 }

@@ -11,6 +11,9 @@ use crate::{
     Storage, StoreError,
 };
 
+/// What is done with each trace of several.
+pub type Visit = Box<dyn FnMut(usize, Result<Option<Trace>, StoreError>) + Send>;
+
 /// Spans, the runs they settle into, and figures that cost the same at 10³ and at 10⁷ spans.
 ///
 /// Every method is confined to the project it is given: nothing of another project is ever read,
@@ -44,6 +47,17 @@ pub trait TraceStore: Send + Sync {
     ///
     /// MUST return every span exactly as it was appended, as far as its JSON form tells values apart.
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError>;
+
+    /// Reads these traces one after the other and hands each over with its place, so that one is held at a time.
+    ///
+    /// Each is what [`Self::trace`] returns. A backend with work to do off the async threads calls `visit`, which may take
+    /// long, there too.
+    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, mut visit: Visit) -> Result<(), StoreError> {
+        for (place, (project, id)) in traces.iter().enumerate() {
+            visit(place, self.trace(project, *id).await);
+        }
+        Ok(())
+    }
 
     /// Returns traces that were written to since they were last settled, longest untouched first.
     ///

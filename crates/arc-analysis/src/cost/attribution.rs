@@ -11,7 +11,7 @@ use arc_model::{
     Cost, CostDimension, CostPart, CostSums, NanoUsd, Part, RunCosts, Span, SpanId, SpanKind, Timestamp, Trace, Verdict,
 };
 
-use super::{billed_spans, price_span_with, savings::Observed};
+use super::{priced_spans, savings::Observed};
 
 /// Most names of a division; further ones are gathered under [`OTHERS`].
 const MOST_NAMES: usize = 50;
@@ -25,11 +25,21 @@ type Key = (CostDimension, Option<String>);
 
 /// Returns how the cost and the time of a run with this outcome divide.
 pub fn attribute(trace: &Trace, verdict: Verdict, catalog: &Catalog) -> RunCosts {
+    attribute_priced(trace, verdict, catalog, &priced_spans(trace, catalog.prices()))
+}
+
+/// The same of a trace whose billed spans are priced.
+pub(crate) fn attribute_priced(
+    trace: &Trace,
+    verdict: Verdict,
+    catalog: &Catalog,
+    spans: &[(&Span, Cost)],
+) -> RunCosts {
     let repeated = repeated(trace, catalog);
     let mut parts: BTreeMap<Key, CostSums> = BTreeMap::new();
     let mut whole = CostSums::default();
-    for span in billed_spans(trace) {
-        let call = of_call(span, repeated.contains(&span.span_id), catalog);
+    for (span, cost) in spans {
+        let call = of_call(span, cost, repeated.contains(&span.span_id));
         whole.add(&call);
         let model = span.model.as_ref().and_then(|model| model.name()).map(str::to_owned);
         parts.entry((CostDimension::Model, model)).or_default().add(&call);
@@ -57,11 +67,10 @@ pub fn attribute(trace: &Trace, verdict: Verdict, catalog: &Catalog) -> RunCosts
 }
 
 /// Returns what one billed call adds.
-fn of_call(span: &Span, is_repeated: bool, catalog: &Catalog) -> CostSums {
+fn of_call(span: &Span, cost: &Cost, is_repeated: bool) -> CostSums {
     let usage = span.usage.clone().unwrap_or_default();
-    let cost = price_span_with(span, catalog.prices());
     let known = cost.known();
-    let paid = match &cost {
+    let paid = match cost {
         Cost::Known { total, .. } => *total,
         Cost::Unknown { at_least, .. } => *at_least,
     };

@@ -24,6 +24,7 @@ mod trace;
 mod tests;
 
 pub use attribution::attribute;
+pub(crate) use attribution::attribute_priced;
 pub use budgets::{BudgetLevel, BudgetState, budget_state, period};
 pub use figures::{CostFigures, MonthProjection, WeeklyChange, figures};
 pub use priced_as::priced_as;
@@ -32,3 +33,4 @@ pub use reconcile::{Account, Bill, Compared, Reconciliation, Recorded, read_bill
 pub use report::{CostRatios, CostReport, cost_report};
 pub use span::{price_span, price_span_with};
 pub use trace::{billed_spans, price_trace, price_trace_with};
+pub(crate) use trace::{priced_spans, sum};

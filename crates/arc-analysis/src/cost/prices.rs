@@ -251,8 +251,11 @@ impl<'a> PriceSheet<'a> {
     /// Returns what searches of the web cost that the provider made for a call; `None` for none, or without a price.
     pub(super) fn search_line(&self, searches: u64) -> Option<CostLine> {
         const MANY: u64 = 1_000;
+        if searches == 0 || self.own.is_some() {
+            return None;
+        }
         let tokens = ("input_tokens", self.input_tokens);
-        let without = self.ask(&[tokens]).filter(|_| searches > 0 && self.own.is_none())?;
+        let without = self.ask(&[tokens])?;
         let with = self.ask(&[tokens, ("web_searches", MANY)])?;
         let rate = per_token(with.total_price - without.total_price, MANY);
         (rate.0 > 10).then(|| CostLine {

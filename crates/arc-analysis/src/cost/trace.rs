@@ -34,23 +34,32 @@ pub fn price_trace(trace: &Trace) -> Cost {
 
 /// Returns the same where prices that the user set outrank those of the table.
 pub fn price_trace_with(trace: &Trace, own: &[PriceOverride]) -> Cost {
-    let spans = billed_spans(trace);
+    sum(trace, &priced_spans(trace, own))
+}
+
+/// Returns the billed spans of a trace, each with its price.
+pub(crate) fn priced_spans<'a>(trace: &'a Trace, own: &[PriceOverride]) -> Vec<(&'a Span, Cost)> {
+    billed_spans(trace).into_iter().map(|span| (span, price_span_with(span, own))).collect()
+}
+
+/// Returns what the billed spans of a trace cost together.
+pub(crate) fn sum(trace: &Trace, spans: &[(&Span, Cost)]) -> Cost {
     let has_calls =
-        trace.leaf_llm_spans().next().is_some() || spans.iter().any(|span| span.kind != SpanKind::Embedding);
+        trace.leaf_llm_spans().next().is_some() || spans.iter().any(|(span, _)| span.kind != SpanKind::Embedding);
     let mut why = (!has_calls).then_some(UnknownCost::NoLlmCalls);
     let mut at_least = NanoUsd::ZERO;
     let mut lines = Vec::new();
-    for span in spans {
-        match price_span_with(span, own) {
+    for (_, cost) in spans {
+        match cost {
             Cost::Known { total, lines: more } => {
-                at_least = at_least + total;
+                at_least = at_least + *total;
                 for line in more {
-                    add(&mut lines, line);
+                    add(&mut lines, line.clone());
                 }
             }
             Cost::Unknown { why: reason, at_least: part } => {
-                at_least = at_least + part;
-                why.get_or_insert(reason);
+                at_least = at_least + *part;
+                why.get_or_insert_with(|| reason.clone());
             }
         }
     }

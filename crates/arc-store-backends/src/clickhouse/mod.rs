@@ -32,7 +32,7 @@ use arc_model::{
 };
 use arc_store::{
     Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Registry, RunQuery, Settled, StoreError, TraceStore,
-    Unsettled,
+    Unsettled, Visit,
 };
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
@@ -144,6 +144,18 @@ impl TraceStore for ClickHouseStore {
         let (runtime, db, cache) = (Handle::current(), self.db.clone(), Arc::clone(&self.cache));
         let project = project.clone();
         compute("read a trace", move || read::trace(&runtime, &db, &cache, &project, id, &spans).map(Some)).await
+    }
+
+    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, mut visit: Visit) -> Result<(), StoreError> {
+        for (place, (project, id)) in traces.into_iter().enumerate() {
+            let trace = self.trace(&project, id).await;
+            let visited = move || {
+                visit(place, trace);
+                Ok(visit)
+            };
+            visit = compute("analyse a trace", visited).await?;
+        }
+        Ok(())
     }
 
     async fn unsettled(

@@ -42,7 +42,7 @@ use arc_model::{
 use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
     RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
-    Unsettled, WorkId,
+    Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -154,6 +154,18 @@ impl TraceStore for PostgresStore {
         }
         let (runtime, project, cache) = (Handle::current(), project.clone(), Arc::clone(&self.cache));
         compute("read a trace", move || read::trace(&runtime, &db, &cache, &project, id, &spans).map(Some)).await
+    }
+
+    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, mut visit: Visit) -> Result<(), StoreError> {
+        for (place, (project, id)) in traces.into_iter().enumerate() {
+            let trace = self.trace(&project, id).await;
+            let visited = move || {
+                visit(place, trace);
+                Ok(visit)
+            };
+            visit = compute("analyse a trace", visited).await?;
+        }
+        Ok(())
     }
 
     async fn unsettled(

@@ -48,7 +48,7 @@ use arc_model::{
 use arc_store::{
     Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
     RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
-    Unsettled, WorkId,
+    Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -210,6 +210,16 @@ impl TraceStore for SqliteStore {
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
         let project = project.clone();
         self.read("read a trace", move |db, with| read::trace(db, &with.cache, &project, id)).await
+    }
+
+    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, mut visit: Visit) -> Result<(), StoreError> {
+        let each = move |db: &Connection, with: &Reading| {
+            for (place, (project, id)) in traces.iter().enumerate() {
+                visit(place, read::trace(db, &with.cache, project, *id));
+            }
+            Ok(())
+        };
+        self.read("read traces", each).await
     }
 
     async fn unsettled(

@@ -3,7 +3,7 @@
 //! Both are made of the same names again and again, which a sample takes out; a run of eight spans takes a fifth of
 //! its JSON. Rows from before hold their JSON as text.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use arc_store::StoreError;
 use rusqlite::types::Value;
@@ -26,6 +26,8 @@ const MOST_BYTES: usize = 64 << 20;
 pub(super) struct Sample {
     write: EncoderDictionary<'static>,
     read: DecoderDictionary<'static>,
+    /// The writer's compressor, kept because making one costs as much as a row.
+    compressor: Mutex<Option<Compressor<'static>>>,
 }
 
 /// What runs look like.
@@ -36,13 +38,20 @@ pub(super) static COSTS: LazyLock<Sample> = LazyLock::new(|| Sample::new(include
 
 impl Sample {
     fn new(json: &'static [u8]) -> Self {
-        Self { write: EncoderDictionary::copy(json, LEVEL), read: DecoderDictionary::copy(json) }
+        let (write, read) = (EncoderDictionary::copy(json, LEVEL), DecoderDictionary::copy(json));
+        Self { write, read, compressor: Mutex::default() }
     }
 
-    pub(super) fn pack(&self, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn pack(&'static self, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
         let json = serde_json::to_vec(value)
             .map_err(|error| StoreError::Invalid(format!("a run cannot be written as JSON: {error}")))?;
-        let packed = Compressor::with_prepared_dictionary(&self.write).and_then(|mut to| to.compress(&json));
+        let mut kept = self.compressor.lock().unwrap_or_else(PoisonError::into_inner);
+        let packed = match kept.as_mut() {
+            Some(compressor) => compressor.compress(&json),
+            None => {
+                Compressor::with_prepared_dictionary(&self.write).and_then(|made| kept.insert(made).compress(&json))
+            }
+        };
         packed.map_err(|source| StoreError::Unavailable { attempted: "compress a run", source: Box::new(source) })
     }
 
