@@ -135,17 +135,23 @@ bench-sdk: $(VENV)/sdk.stamp ## measure what recording costs the agent, beside o
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement bench/sdk/requirements.txt
 	$(VENV)/bin/python bench/sdk/bench.py
 
+# Where spans go while it is measured: sqlite, postgres or clickhouse.
+STORE ?= sqlite
+BACKENDS = $(if $(filter postgres,$(STORE)),ARC_EVAL_TEST_POSTGRES="$$(cat $(POSTGRES_STAMP))") \
+	$(if $(filter clickhouse,$(STORE)),ARC_EVAL_TEST_CLICKHOUSE="$$(cat $(CLICKHOUSE_STAMP))")
+BACKENDS_NEED = $(if $(filter postgres,$(STORE)),$(POSTGRES_STAMP)) $(if $(filter clickhouse,$(STORE)),$(CLICKHOUSE_STAMP))
+
 .PHONY: bench-ingest
-bench-ingest: ## measure taking spans in, at full and half load, beside what is possible at most, and write bench/RESULTS.md
+bench-ingest: $(BACKENDS_NEED) ## measure taking spans in, at full and half load, beside what is possible at most, and write bench/RESULTS.md
 	cargo build --release --package arc-eval --package ingest-bench
-	target/release/ingest-bench measure --server target/release/arc-eval --results bench/RESULTS.md
+	$(BACKENDS) target/release/ingest-bench measure --server target/release/arc-eval --store $(STORE) --results bench/RESULTS.md
 
 MOST ?= 10000000
 
 .PHONY: bench-growth
-bench-growth: ## measure reading at 10^4 spans and ten times as many, up to MOST, and write bench/RESULTS.md
+bench-growth: $(BACKENDS_NEED) ## measure reading at 10^4 spans and ten times as many, up to MOST, and write bench/RESULTS.md
 	cargo build --release --package arc-eval --package ingest-bench
-	target/release/ingest-bench growth --server target/release/arc-eval --most $(MOST) --results bench/RESULTS.md
+	$(BACKENDS) target/release/ingest-bench growth --server target/release/arc-eval --store $(STORE) --most $(MOST) --results bench/RESULTS.md
 
 KILLS ?= 200
 

@@ -15,10 +15,10 @@ use arc_analysis::{Analysis, Context as About, analyse};
 use arc_catalog::Catalog;
 use arc_model::{AgentName, ProjectId, Span, TaskId, Timestamp, Trace};
 use arc_store::{Settled, TraceStore, WriteMark};
-use arc_store_backends::sqlite::SqliteStore;
 
 use crate::{
     load::{Connection, TRACES},
+    place::Place,
     server,
     workload::{self, BEGIN, SPANS, Workload},
 };
@@ -41,42 +41,42 @@ pub(crate) struct Row {
 }
 
 /// What is asked, by name.
-pub(crate) fn questions() -> [&'static str; 5] {
-    ["latest 50 runs", "one run with its spans", "home figures", "all agents", "a text search"]
+pub(crate) fn questions() -> [&'static str; 6] {
+    ["latest 50 runs", "one run with its spans", "home figures", "all agents", "costs by model", "a text search"]
 }
 
 /// Fills a store to each size in turn and measures there.
-pub(crate) fn run(program: &Path, sizes: &[u64]) -> Result<Vec<Row>> {
+pub(crate) fn run(program: &Path, store: &str, sizes: &[u64]) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("disk/home");
-    std::fs::create_dir_all(&home)?;
+    let place = Place::start(store, &home)?;
     let pool = workload::pool();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (mut filled, mut rows) = (0, Vec::new());
     for spans in sizes {
         let traces = spans / SPANS;
         let begin = Instant::now();
-        runtime.block_on(fill(&home, filled..traces, &pool))?;
+        runtime.block_on(fill(&place, filled..traces, &pool))?;
         eprintln!("{spans} spans: filled in {:.0} s", begin.elapsed().as_secs_f64());
         filled = traces;
-        let server = server::start(program, &home)?;
+        let server = server::start_with(program, &home, place.environment())?;
         let counted = server.wait_for_runs(traces, Duration::from_mins(1))?;
         ensure!(counted == traces, "{traces} runs were stored and {counted} are counted");
         let medians_ms = ask(&server)?;
         eprintln!("{medians_ms:.1?}");
-        rows.push(Row { spans: *spans, bytes: server::disk_bytes(&home)?, medians_ms });
+        rows.push(Row { spans: *spans, bytes: place.bytes()?, medians_ms });
         server.kill()?;
     }
     Ok(rows)
 }
 
-async fn fill(home: &Path, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>) -> Result<()> {
-    let store = Arc::new(SqliteStore::open(home.join("arc-eval.db")).context("open the store")?);
-    arc_store::Registry::ensure_project(&*store, &ProjectId::default(), Timestamp::from_nanos(0)).await?;
+async fn fill(place: &Place, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>) -> Result<()> {
+    let stores = place.open().await?;
+    stores.registry.ensure_project(&ProjectId::default(), Timestamp::from_nanos(0)).await?;
     let mut tasks = tokio::task::JoinSet::new();
     let share = (numbers.end - numbers.start).div_ceil(TASKS);
     for task in 0..TASKS {
-        let (store, pool) = (Arc::clone(&store), Arc::clone(pool));
+        let (store, pool) = (Arc::clone(&stores.traces), Arc::clone(pool));
         let first = numbers.start + task * share;
         let own = first..(first + share).min(numbers.end);
         tasks.spawn(async move {
@@ -85,7 +85,7 @@ async fn fill(home: &Path, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>) -
                 let count = usize::try_from((own.end - from).min(TRACES as u64))?;
                 let request = workload.request(count).0;
                 let spans = tokio::task::spawn_blocking(move || arc_formats::decode_otlp_protobuf(&request).spans);
-                store_runs(&store, spans.await?, from).await?;
+                store_runs(&*store, spans.await?, from).await?;
             }
             anyhow::Ok(())
         });
@@ -97,7 +97,7 @@ async fn fill(home: &Path, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>) -
 }
 
 /// Stores and settles the traces of one request, the first of which has this number.
-async fn store_runs(store: &SqliteStore, spans: Vec<Span>, first: u64) -> Result<()> {
+async fn store_runs(store: &dyn TraceStore, spans: Vec<Span>, first: u64) -> Result<()> {
     let project = ProjectId::default();
     store.append(&project, &spans, Timestamp::from_nanos(1)).await?;
     let settled = tokio::task::spawn_blocking(move || {
@@ -133,6 +133,7 @@ fn ask(server: &server::Server) -> Result<Vec<f64>> {
         format!("/api/v1/runs/{run}"),
         "/api/runtime-analysis".to_owned(),
         "/api/v1/agents".to_owned(),
+        "/api/v1/costs?by=model".to_owned(),
         "/api/v1/search?q=refund".to_owned(),
     ];
     let median = |path: &String| {

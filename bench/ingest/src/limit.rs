@@ -6,13 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use arc_model::{ProjectId, Timestamp};
-use arc_store::TraceStore as _;
-use arc_store_backends::sqlite::SqliteStore;
 
 use crate::{
     load::TRACES,
+    place::Place,
     server::processor_ms,
     workload::{self, SPANS, Workload},
 };
@@ -28,11 +27,12 @@ pub(crate) struct Limit {
 }
 
 /// Measures for so long.
-pub(crate) fn measure(seconds: u64) -> Result<Limit> {
+pub(crate) fn measure(store: &str, seconds: u64) -> Result<Limit> {
     let folder = tempfile::tempdir()?;
     let pool = workload::pool();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let store = Arc::new(SqliteStore::open(folder.path().join("limit.db")).context("open the store")?);
+    let place = Place::start(store, folder.path())?;
+    let store = runtime.block_on(place.open())?.traces;
     // As many threads as processors make requests would, but made beforehand: making them is no part of this.
     let batches = usize::try_from(seconds * 900 / TASKS).unwrap_or(usize::MAX);
     let prepared: Vec<Vec<Vec<u8>>> = (0..TASKS)

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     limit,
     load::{self, Connection},
+    place::Place,
     server,
     workload::{self, SPANS},
 };
@@ -43,11 +44,12 @@ pub(crate) struct Figures {
 }
 
 /// Measures so often.
-pub(crate) fn run(program: &Path, repeats: usize, seconds: u64) -> Result<Vec<Figures>> {
+pub(crate) fn run(program: &Path, store: &str, repeats: usize, seconds: u64) -> Result<Vec<Figures>> {
     let pool = workload::pool();
     (0..repeats)
         .map(|round| {
-            let figures = once(program, seconds, round as u64 + 1, &pool).with_context(|| format!("round {round}"))?;
+            let figures =
+                once(program, store, seconds, round as u64 + 1, &pool).with_context(|| format!("round {round}"))?;
             eprintln!("{figures:?}");
             Ok(figures)
         })
@@ -55,11 +57,12 @@ pub(crate) fn run(program: &Path, repeats: usize, seconds: u64) -> Result<Vec<Fi
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates")]
-fn once(program: &Path, seconds: u64, round: u64, pool: &Arc<Vec<u8>>) -> Result<Figures> {
+fn once(program: &Path, store: &str, seconds: u64, round: u64, pool: &Arc<Vec<u8>>) -> Result<Figures> {
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("disk/home");
-    std::fs::create_dir_all(&home)?;
-    let server = server::start(program, &home)?;
+    let place = Place::start(store, &home)?;
+    let empty = place.bytes()?;
+    let server = server::start_with(program, &home, place.environment())?;
     std::thread::sleep(Duration::from_secs(2));
     let mut figures = Figures { idle_mb: server.memory_mb("VmRSS")?, ..Figures::default() };
 
@@ -78,26 +81,26 @@ fn once(program: &Path, seconds: u64, round: u64, pool: &Arc<Vec<u8>>) -> Result
     figures.processor_ms = (server.processor_ms()? - before) / thousands;
     figures.most_mb = server.memory_mb("VmHWM")?;
     figures.put_off = full.put_off as f64;
-    figures.bytes_per_span = server::disk_bytes(&home)? as f64 / (thousands * 1e3);
+    figures.bytes_per_span = place.bytes()?.saturating_sub(empty) as f64 / (thousands * 1e3);
 
     let rate = Some(full.spans_per_second() / 2.0);
     let half = load::send(server.address, CONNECTIONS, duration, rate, round * 10 + 1, pool)?;
     (figures.half_p50_ms, figures.half_p99_ms) = (half.percentile(50), half.percentile(99));
     server.kill()?;
 
-    figures.resend_percent = resend(program, folder.path(), pool, round)?;
-    figures.limit = limit::measure(seconds)?.spans_per_second;
+    figures.resend_percent = resend(program, folder.path(), store, pool, round)?;
+    figures.limit = limit::measure(store, seconds)?.spans_per_second;
     Ok(figures)
 }
 
 /// Returns what agents of 40 turns that send their history with every call take on disk, in percent of the messages as JSON.
 #[expect(clippy::cast_precision_loss, reason = "a share")]
-fn resend(program: &Path, folder: &Path, pool: &Arc<Vec<u8>>, round: u64) -> Result<f64> {
+fn resend(program: &Path, folder: &Path, store: &str, pool: &Arc<Vec<u8>>, round: u64) -> Result<f64> {
     const AGENTS: u64 = 50;
     let home = folder.join("disk/resend");
-    std::fs::create_dir_all(&home)?;
-    let server = server::start(program, &home)?;
-    let empty = server::disk_bytes(&home)?;
+    let place = Place::start(store, &home)?;
+    let server = server::start_with(program, &home, place.environment())?;
+    let empty = place.bytes()?;
     let mut connection = Connection::open(server.address)?;
     let mut raw = 0;
     for agent in 0..AGENTS {
@@ -109,7 +112,7 @@ fn resend(program: &Path, folder: &Path, pool: &Arc<Vec<u8>>, round: u64) -> Res
     }
     // What is in the log of the database is copied into it, and counted once.
     server.wait_for_runs(AGENTS, Duration::from_secs(5))?;
-    let written = server::disk_bytes(&home)?.saturating_sub(empty);
+    let written = place.bytes()?.saturating_sub(empty);
     server.kill()?;
     let wal = home.join("arc-eval.db-wal");
     let log = std::fs::metadata(wal).map_or(0, |file| file.len());

@@ -7,20 +7,21 @@ use anyhow::{Context, Result};
 use crate::{
     growth::{self, Row},
     measure::Figures,
+    place::KINDS,
     workload::SPANS,
 };
 
 /// Prints the medians, and puts them into a file where one is named.
-pub(crate) fn write(figures: &[Figures], repeats: usize, results: Option<&Path>) -> Result<()> {
-    put("bench-ingest", &section(figures, repeats)?, results)
+pub(crate) fn write(figures: &[Figures], store: &str, repeats: usize, results: Option<&Path>) -> Result<()> {
+    put(&named("bench-ingest", store), &section(figures, store, repeats)?, results)
 }
 
 /// Prints what reading costs at each size, and puts it into a file where one is named.
-pub(crate) fn write_growth(rows: &[Row], results: Option<&Path>) -> Result<()> {
-    let mut text = String::from("## Reading as the store grows\n\n");
+pub(crate) fn write_growth(rows: &[Row], store: &str, results: Option<&Path>) -> Result<()> {
+    let mut text = format!("## Reading as the store grows: {}\n\n", title(store));
     writeln!(
         text,
-        "`make bench-growth`, {}. SQLite; over HTTP, one after the other; medians in ms. NaN: not answered.\n",
+        "`make bench-growth STORE={store}`, {}. Over HTTP, one after the other; medians in ms. NaN: not answered.\n",
         machine()?
     )?;
     writeln!(text, "| spans | runs | on disk, MB | {} |", growth::questions().join(" | "))?;
@@ -30,7 +31,20 @@ pub(crate) fn write_growth(rows: &[Row], results: Option<&Path>) -> Result<()> {
         let (spans, runs, megabytes) = (row.spans, row.spans / SPANS, row.bytes >> 20);
         writeln!(text, "| {spans} | {runs} | {megabytes} | {} |", medians.join(" | "))?;
     }
-    put("bench-growth", &text, results)
+    put(&named("bench-growth", store), &text, results)
+}
+
+/// Returns the name of a section: that of SQLite, the default, says nothing more.
+fn named(section: &str, store: &str) -> String {
+    if store == KINDS[0] { section.to_owned() } else { format!("{section}-{store}") }
+}
+
+fn title(store: &str) -> &'static str {
+    match store {
+        "postgres" => "PostgreSQL",
+        "clickhouse" => "ClickHouse's engine",
+        _ => "SQLite",
+    }
 }
 
 /// Prints a section, and replaces the one of this name in a file.
@@ -50,7 +64,7 @@ fn put(name: &str, section: &str, results: Option<&Path>) -> Result<()> {
     std::fs::write(path, after).with_context(|| format!("write {}", path.display()))
 }
 
-fn section(figures: &[Figures], repeats: usize) -> Result<String> {
+fn section(figures: &[Figures], store: &str, repeats: usize) -> Result<String> {
     let median = |figure: fn(&Figures) -> f64| {
         let mut values: Vec<f64> = figures.iter().map(figure).collect();
         values.sort_by(f64::total_cmp);
@@ -104,11 +118,12 @@ fn section(figures: &[Figures], repeats: usize) -> Result<String> {
         ),
         ("batches put off with 429 or 503", format!("{:.0}", median(|round| round.put_off)), ""),
     ];
-    let mut text = String::from("## Taking spans in\n\n");
+    let mut text = format!("## Taking spans in: {}\n\n", title(store));
     writeln!(
         text,
-        "`make bench-ingest`, {}. Medians of {repeats} rounds; agent traces of 8 spans and about 13 KB, 128 spans a request, \
-         OTLP/HTTP protobuf over 8 connections, SQLite; the load generator runs beside the server on the same processors.\n",
+        "`make bench-ingest STORE={store}`, {}. Medians of {repeats} rounds; agent traces of 8 spans and about 13 KB, 128 spans a request, \
+         OTLP/HTTP protobuf over 8 connections; the load generator, and what else the store needs, run beside the server on the same \
+         processors. Goals are those of SQLite; processor time and memory are those of arc-eval, without the database's.\n",
         machine()?
     )?;
     text.push_str("| | measured | goal |\n|---|---:|---:|\n");

@@ -20,11 +20,21 @@ pub(crate) struct Server {
 
 /// Starts a server whose data is in `home`, and returns once it listens.
 pub(crate) fn start(program: &Path, home: &Path) -> Result<Server> {
+    start_with(program, home, std::iter::empty())
+}
+
+/// The same with more in its environment.
+pub(crate) fn start_with<'a>(
+    program: &Path,
+    home: &Path,
+    environment: impl Iterator<Item = (&'static str, &'a str)>,
+) -> Result<Server> {
     let errors = std::fs::OpenOptions::new().create(true).append(true).open(log(home))?;
     let mut child = Command::new(program)
         .args(["serve", "--port", "0", "--otlp-grpc-port", "off", "--otlp-http-port", "off"])
         .env_clear()
         .env("ARC_EVAL_HOME", home)
+        .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(errors)
@@ -119,7 +129,9 @@ pub(crate) fn disk_bytes(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        bytes += if entry.file_type()?.is_dir() { disk_bytes(&entry.path())? } else { entry.metadata()?.len() };
+        // Servers remove and rename files while they are counted.
+        let Ok(about) = entry.metadata() else { continue };
+        bytes += if about.is_dir() { disk_bytes(&entry.path()).unwrap_or(0) } else { about.len() };
     }
     Ok(bytes)
 }

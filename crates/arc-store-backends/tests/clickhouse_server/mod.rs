@@ -57,6 +57,11 @@ impl Server {
         self.address("arc", PASSWORD, database)
     }
 
+    /// Returns the folder of its data.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Returns an address that may be wrong.
     pub(crate) fn address(&self, user: &str, password: &str, database: &str) -> String {
         format!("clickhouse://{user}:{}@127.0.0.1:{}/{database}", password.replace(' ', "%20"), self.port)
@@ -64,9 +69,8 @@ impl Server {
 }
 
 fn launch(python: &Path, folder: &Path) -> (Child, u16) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clickhouse_server/engine.py");
     let mut process = Command::new(python)
-        .arg(script)
+        .args(["-c", include_str!("engine.py")])
         .arg(folder)
         .arg(PASSWORD)
         .stdout(Stdio::piped())
