@@ -2,11 +2,11 @@
 
 use arc_analysis::{
     Report,
-    reliability::{RECENT_RUNS, recent},
+    reliability::{RECENT_RUNS, Recent, recent},
 };
 use arc_model::{AgentName, AgentSummary, ProjectId};
 
-use crate::{App, AppError, RunQuery};
+use crate::{App, AppError, RunQuery, app::lock};
 
 /// What there is to say about one agent of a project, and which others there are.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,10 +43,25 @@ impl App {
     async fn report_on(&self, project: &ProjectId, agent: Option<&AgentSummary>) -> Result<Option<Report>, AppError> {
         let Some(agent) = agent else { return Ok(None) };
         let figures = self.inner.traces.figures(project, &agent.name).await?;
-        // A bounded number, so that a report costs the same however many runs there are.
+        let report = arc_analysis::report(agent, &figures, self.inner.catalog, self.now());
+        Ok(Some(Report { recent: self.recent(project, agent).await?, ..report }))
+    }
+
+    /// Returns what an agent's latest runs tell: a bounded number, so that it costs the same however many there are, read
+    /// anew when a run changed or went since.
+    async fn recent(&self, project: &ProjectId, agent: &AgentSummary) -> Result<Option<Recent>, AppError> {
+        // Before the runs are read, so that what changes meanwhile is seen the next time.
+        let now = (self.inner.traces.last_change().await?, agent.runs);
+        let key = (project.clone(), agent.name.clone());
+        if let Some((_, known)) = lock(&self.inner.recents).get(&key).filter(|(at, _)| *at == now) {
+            return Ok(known.clone());
+        }
         let latest = RunQuery { agent: Some(agent.name.clone()), limit: RECENT_RUNS, ..RunQuery::default() };
         let runs = self.runs(project, &latest).await?.items;
-        let report = arc_analysis::report(agent, &figures, self.inner.catalog, self.now());
-        Ok(Some(Report { recent: recent(&runs), ..report }))
+        let found = self.tasks().compute(move || recent(&runs)).await.map_err(AppError::Interrupted)?;
+        let mut recents = lock(&self.inner.recents);
+        recents.retain(|_, (at, _)| at.0 == now.0);
+        recents.insert(key, (now, found.clone()));
+        Ok(found)
     }
 }

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use arc_analysis::{checks::Checks, reliability::AlarmSettings};
+use arc_analysis::{
+    checks::Checks,
+    reliability::{AlarmSettings, Recent},
+};
 use arc_catalog::Catalog;
 use arc_model::{AgentName, Alert, Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
@@ -91,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) captures: Mutex<Pending>,
     /// What was learnt of agents, to warn of runs that go on.
     pub(crate) forecasts: Mutex<BTreeMap<(ProjectId, AgentName), Learnt>>,
+    /// What the latest runs of agents told, as of a change and so many runs.
+    pub(crate) recents: Mutex<BTreeMap<(ProjectId, AgentName), ((ChangeSeq, u64), Option<Recent>)>>,
     /// How the reader of the spool fares, where there is one.
     pub(crate) spool: Mutex<Option<SpoolStatus>>,
     /// Traces that could not be read or analysed, as of this write.
@@ -123,6 +128,7 @@ impl App {
             projects: Mutex::default(),
             captures: Mutex::default(),
             forecasts: Mutex::default(),
+            recents: Mutex::default(),
             spool: Mutex::default(),
             broken: Mutex::default(),
         };

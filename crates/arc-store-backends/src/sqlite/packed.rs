@@ -26,8 +26,9 @@ const MOST_BYTES: usize = 64 << 20;
 pub(super) struct Sample {
     write: EncoderDictionary<'static>,
     read: DecoderDictionary<'static>,
-    /// The writer's compressor, kept because making one costs as much as a row.
+    /// The writer's compressor, and what readers read with, kept because making one costs as much as a row.
     compressor: Mutex<Option<Compressor<'static>>>,
+    decompressors: Mutex<Vec<Decompressor<'static>>>,
 }
 
 /// What runs look like.
@@ -39,7 +40,7 @@ pub(super) static COSTS: LazyLock<Sample> = LazyLock::new(|| Sample::new(include
 impl Sample {
     fn new(json: &'static [u8]) -> Self {
         let (write, read) = (EncoderDictionary::copy(json, LEVEL), DecoderDictionary::copy(json));
-        Self { write, read, compressor: Mutex::default() }
+        Self { write, read, compressor: Mutex::default(), decompressors: Mutex::default() }
     }
 
     pub(super) fn pack(&'static self, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
@@ -55,19 +56,26 @@ impl Sample {
         packed.map_err(|source| StoreError::Unavailable { attempted: "compress a run", source: Box::new(source) })
     }
 
-    pub(super) fn unpack<T: DeserializeOwned>(&self, packed: &[u8]) -> Result<T, StoreError> {
+    pub(super) fn unpack<T: DeserializeOwned>(&'static self, packed: &[u8]) -> Result<T, StoreError> {
         let failed = |why: String| damaged("read a stored row", why);
         let size = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
         let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MOST_BYTES);
         let size = size.ok_or_else(|| failed("its size is not written".to_owned()))?;
-        let json =
-            Decompressor::with_prepared_dictionary(&self.read).and_then(|mut from| from.decompress(packed, size));
+        let kept = || self.decompressors.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().pop();
+        let mut from = match known {
+            Some(known) => known,
+            None => Decompressor::with_prepared_dictionary(&self.read).map_err(|error| failed(error.to_string()))?,
+        };
+        let json = from.decompress(packed, size);
+        // As many as there are readers.
+        kept().push(from);
         let json = json.map_err(|error| failed(error.to_string()))?;
         from_json(&json).map_err(|error| failed(error.to_string()))
     }
 
     /// Reads what a row holds of either kind.
-    pub(super) fn read<T: DeserializeOwned>(&self, stored: &Value) -> Result<T, StoreError> {
+    pub(super) fn read<T: DeserializeOwned>(&'static self, stored: &Value) -> Result<T, StoreError> {
         match stored {
             Value::Blob(packed) => self.unpack(packed),
             other => json(other),
