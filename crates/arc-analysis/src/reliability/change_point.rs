@@ -65,10 +65,11 @@ pub fn change_point(runs: &[Run]) -> ChangePoint {
         before: rate(all, n),
         after: None,
     };
-    let Some((place, observed)) = clearest(&outcomes) else { return none(Direction::NotEnoughData, None) };
+    let logs = Logs::up_to(outcomes.len());
+    let Some((place, observed)) = logs.clearest(&outcomes) else { return none(Direction::NotEnoughData, None) };
     let (before, after) = outcomes.split_at(place);
     let (before, after) = (rate(successes(before), before.len() as u64), rate(successes(after), after.len() as u64));
-    let p_value = chance_of(&mut outcomes, observed);
+    let p_value = chance_of(&logs, &mut outcomes, observed);
     if p_value >= SIGNIFICANCE {
         return none(Direction::NoClearChange, Some(p_value));
     }
@@ -86,13 +87,13 @@ pub fn change_point(runs: &[Run]) -> ChangePoint {
 }
 
 /// Returns how often a random order of these outcomes has a split at least as clear as this.
-fn chance_of(outcomes: &mut [bool], observed: f64) -> f64 {
+fn chance_of(logs: &Logs, outcomes: &mut [bool], observed: f64) -> f64 {
     let mut random = SplitMix64(SEED);
     let mut as_clear = 0;
     for _ in 0..ORDERS {
         random.shuffle(outcomes);
         // Equally clear splits differ by rounding.
-        as_clear += u64::from(clearest(outcomes).is_some_and(|(_, ratio)| ratio >= observed - 1e-9));
+        as_clear += u64::from(logs.clearest(outcomes).is_some_and(|(_, ratio)| ratio >= observed - 1e-9));
     }
     float(as_clear + 1) / float(ORDERS + 1)
 }
@@ -104,33 +105,47 @@ fn successes(outcomes: &[bool]) -> u64 {
 /// Returns the place at which a split is clearest, with twice its log likelihood ratio; of equally clear ones the
 /// first. `None` when there are not enough runs for two sides.
 pub fn clearest(outcomes: &[bool]) -> Option<(usize, f64)> {
-    let n = outcomes.len();
-    if n < 2 * SEGMENT {
-        return None;
-    }
-    let all = successes(outcomes);
-    let whole = log_likelihood(all, n as u64);
-    let mut before = 0;
-    let mut best: Option<(usize, f64)> = None;
-    for (index, succeeded) in outcomes.iter().enumerate() {
-        let place = index + 1;
-        before += u64::from(*succeeded);
-        if place < SEGMENT || n - place < SEGMENT {
-            continue;
-        }
-        let split = log_likelihood(before, place as u64) + log_likelihood(all - before, (n - place) as u64);
-        let ratio = 2.0 * (split - whole);
-        if best.is_none_or(|(_, known)| ratio > known + 1e-12) {
-            best = Some((place, ratio));
-        }
-    }
-    best
+    Logs::up_to(outcomes.len()).clearest(outcomes)
 }
 
-/// Returns the log likelihood of so many successes of n at their own rate.
-fn log_likelihood(successes: u64, n: u64) -> f64 {
-    let term = |count: u64| if count == 0 { 0.0 } else { float(count) * (float(count) / float(n)).ln() };
-    term(successes) + term(n - successes)
+/// `k ln k` for every count there can be: a thousand orders ask for them half a million times.
+struct Logs(Vec<f64>);
+
+impl Logs {
+    fn up_to(n: usize) -> Self {
+        let of = |count: u64| if count == 0 { 0.0 } else { float(count) * float(count).ln() };
+        Self((0..=n as u64).map(of).collect())
+    }
+
+    fn clearest(&self, outcomes: &[bool]) -> Option<(usize, f64)> {
+        let n = outcomes.len();
+        if n < 2 * SEGMENT {
+            return None;
+        }
+        let all = outcomes.iter().filter(|succeeded| **succeeded).count();
+        let whole = self.likelihood(all, n);
+        let mut before = 0;
+        let mut best: Option<(usize, f64)> = None;
+        for (index, succeeded) in outcomes.iter().enumerate() {
+            let place = index + 1;
+            before += usize::from(*succeeded);
+            if place < SEGMENT || n - place < SEGMENT {
+                continue;
+            }
+            let split = self.likelihood(before, place) + self.likelihood(all - before, n - place);
+            let ratio = 2.0 * (split - whole);
+            if best.is_none_or(|(_, known)| ratio > known + 1e-12) {
+                best = Some((place, ratio));
+            }
+        }
+        best
+    }
+
+    /// Returns the log likelihood of so many successes of n at their own rate.
+    fn likelihood(&self, successes: usize, n: usize) -> f64 {
+        let log = |count: usize| self.0.get(count).copied().unwrap_or_default();
+        log(successes) + log(n - successes) - log(n)
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +161,7 @@ mod tests {
         let mut broken = outcomes(&[(30, true), (20, false)]);
         let (place, ratio) = clearest(&broken).unwrap();
         assert_eq!(place, 30);
-        assert!(chance_of(&mut broken, ratio) <= 0.001 + 1e-12);
+        assert!(chance_of(&Logs::up_to(50), &mut broken, ratio) <= 0.001 + 1e-12);
     }
 
     #[test]
@@ -160,7 +175,7 @@ mod tests {
         let mut same = outcomes(&[(60, true)]);
         let (_, ratio) = clearest(&same).unwrap();
         assert!(ratio.abs() < 1e-9);
-        assert!((chance_of(&mut same, ratio) - 1.0).abs() < 1e-12);
+        assert!((chance_of(&Logs::up_to(60), &mut same, ratio) - 1.0).abs() < 1e-12);
     }
 
     /// Without a change, a change is told in about 5 % of sequences, not more.
@@ -171,7 +186,7 @@ mod tests {
         for _ in 0..200 {
             let mut sequence: Vec<bool> = (0..60).map(|_| random.below(10) < 8).collect();
             let (_, ratio) = clearest(&sequence).unwrap();
-            told += u32::from(chance_of(&mut sequence, ratio) < SIGNIFICANCE);
+            told += u32::from(chance_of(&Logs::up_to(60), &mut sequence, ratio) < SIGNIFICANCE);
         }
         assert!(told <= 20, "{told} of 200");
     }
