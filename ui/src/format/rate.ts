@@ -15,11 +15,20 @@ export function formatInterval(interval: Interval | null | undefined): string {
   return `${formatShare(interval.low).replace("%", "")}–${formatShare(interval.high)}`;
 }
 
-export const methodName = (method: Interval["method"]): string =>
-  method === "wilson" ? "Wilson, independent runs" : "Student's t over task means";
+const methods: Record<Interval["method"], string> = {
+  wilson: "Wilson, independent runs",
+  task_clustered_t: "Student's t over task means",
+  jeffreys: "Jeffreys",
+  newcombe: "Newcombe",
+  cluster_bootstrap: "bootstrap over tasks",
+  welch_t: "Welch's t",
+  student_t: "Student's t",
+  order_statistics: "order statistics",
+  rogan_gladen: "Rogan–Gladen",
+  prediction_powered: "prediction-powered",
+};
 
-export const methodShort = (method: Interval["method"]): string =>
-  method === "wilson" ? "Wilson" : "clustered by task";
+export const methodName = (method: Interval["method"]): string => methods[method] ?? method;
 
 export function describeRate(rate: Rate): string {
   if (rate.n === 0 || rate.estimate == null) return "unknown (n = 0)";

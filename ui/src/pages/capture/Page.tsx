@@ -1,5 +1,7 @@
 // Capture: what was started, what is stored, and what is missing and why.
 import type { CaptureLedger, CaptureSource } from "../../api/types.ts";
+import { Card } from "../../components/Card.tsx";
+import { DataTable, dataTable } from "../../components/DataTable.tsx";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { useNow } from "../../components/useNow.ts";
 import { useTitle } from "../../components/useTitle.ts";
@@ -57,15 +59,16 @@ function Sources({ ledger: { total, sources } }: { ledger: CaptureLedger }) {
         {formatCount(total.runs.dropped)} dropped
         {total.runs.unsampled ? `; ${formatCount(total.runs.unsampled)} more left out on purpose` : null}
       </p>
-      {/* A keyboard can scroll only what it can reach. */}
-      <div className={css.scroll} tabIndex={0} role="region" aria-label="Sources">
-        <table className={css.table}>
+      <Card title="Sources" count={formatCount(sources.length)}>
+        <DataTable label="Sources">
           <thead>
             <tr>
               <th scope="col">Source</th>
               <th scope="col">Runs stored</th>
               <th scope="col">Under way</th>
-              <th scope="col">Spans</th>
+              <th scope="col" className={dataTable.number}>
+                Spans
+              </th>
               <th scope="col">Missing</th>
               <th scope="col">Latest</th>
             </tr>
@@ -75,8 +78,8 @@ function Sources({ ledger: { total, sources } }: { ledger: CaptureLedger }) {
               <SourceRow key={source.source} source={source} now={now} />
             ))}
           </tbody>
-        </table>
-      </div>
+        </DataTable>
+      </Card>
     </>
   );
 }
@@ -84,26 +87,28 @@ function Sources({ ledger: { total, sources } }: { ledger: CaptureLedger }) {
 function SourceRow({ source, now }: { source: CaptureSource; now: number }) {
   const gaps = missing(source);
   return (
-    <tr data-gap={source.has_gap || undefined}>
-      <th scope="row" className={css.name} title={source.source}>
+    <tr>
+      <th scope="row" className={dataTable.name} title={source.source}>
         {source.name || source.source}
         {source.pid != null && <span className={css.faint}> pid {source.pid}</span>}
       </th>
       <td>{source.runs ? `${formatCount(source.runs.stored)} of ${formatCount(source.runs.started)}` : "not told"}</td>
       <td>{source.runs_in_flight == null ? "not told" : formatCount(source.runs_in_flight)}</td>
-      <td>{formatCount(source.counts.spans_stored ?? 0)}</td>
+      <td className={dataTable.number}>{formatCount(source.counts.spans_stored ?? 0)}</td>
       <td>
         {gaps.length === 0 ? (
           "nothing"
         ) : (
-          <ul className={css.gaps}>
+          <ul className={css.gaps} data-gap={source.has_gap || undefined}>
             {gaps.map((gap) => (
               <li key={gap}>{gap}</li>
             ))}
           </ul>
         )}
       </td>
-      <td title={formatTime(source.last_at)}>{formatAgo(source.last_at, now)}</td>
+      <td className={dataTable.still} title={formatTime(source.last_at)}>
+        {formatAgo(source.last_at, now)}
+      </td>
     </tr>
   );
 }

@@ -87,7 +87,7 @@ test("a figure that is not known says so", async () => {
 
 test("days are in the order of time, each in words", async () => {
   renderApp("/cost", answers);
-  const items = within(await screen.findByRole("region", { name: "Cost by day" })).getAllByRole("listitem");
+  const items = within(await screen.findByRole("list", { name: "Cost by day" })).getAllByRole("listitem");
   expect(items.map((item) => item.textContent)).toEqual([
     "2026-03-01: $0.0125 for 4 runs",
     "2026-03-02: $0.00200 for 4 runs",
@@ -132,4 +132,16 @@ test("an error can be tried again", async () => {
   now = costs;
   await userEvent.click(again);
   expect(await screen.findByRole("region", { name: "Cost by model" })).toBeTruthy();
+});
+
+test("what no call reported is unknown, not zero", async () => {
+  const blank = { runs: 4, calls: 9, cost: 0, unpriced_calls: 9, uncounted_calls: 9 };
+  const none = { ...costs, total: blank, figures: {}, lines: [{ name: null, agent: null, ...blank }] };
+  const unsaved = { ...savings, cost: 0, unpriced_calls: 9, savings: [] };
+  renderApp("/cost", { ...answers, [at]: none, [ofSavings]: unsaved });
+  const region = await screen.findByRole("region", { name: "Cost by model" });
+  expect(within(region).getAllByRole("row")[1]?.textContent).toBe(
+    `not named${"unknown".repeat(2)}49${"unknown".repeat(4)}`,
+  );
+  expect((await screen.findByText(/Computed from the latest/)).textContent).toContain("cost an unknown amount");
 });

@@ -3,6 +3,7 @@ import { Select } from "@mantine/core";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { BudgetState, CostReport } from "../../api/types.ts";
+import { Card } from "../../components/Card.tsx";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { useTitle } from "../../components/useTitle.ts";
 import { formatUsd, formatUsdExact } from "../../format/money.ts";
@@ -51,10 +52,9 @@ export function CostPage() {
             <BudgetLine key={budget.name} budget={budget} />
           ))}
           <div className={css.cards}>
-            <section className={css.card} aria-label="A run">
-              <h2 className={css.heading}>A run costs</h2>
-              {cost.report ? <CostFigures cost={cost.report.cost} /> : <p className={css.note}>…</p>}
-            </section>
+            <Card title="A run costs">
+              {cost.report ? <CostFigures cost={cost.report.cost} /> : <Loading what="what a run costs" lines={2} />}
+            </Card>
             <Ratios report={cost.division} />
           </div>
           {cost.days && <DaysChart days={cost.days} />}
@@ -111,8 +111,11 @@ function Ratios({ report: { figures, total } }: { report: CostReport }) {
   const time = (nanos: number | null | undefined) => (nanos == null ? "unknown" : formatDuration(nanos / 1e6));
   const share = (part: number | null | undefined) => (part == null ? "unknown" : `${(part * 100).toFixed(0)}%`);
   const unpriced = total.unpriced_calls ?? 0;
+  const isUnpriced = unpriced > 0 && unpriced >= (total.calls ?? 0);
+  const amount = money(total.cost ?? 0);
+  const all = isUnpriced ? "unknown" : unpriced > 0 ? <>≥ {amount}</> : amount;
   const rows: [string, ReactNode][] = [
-    ["All of it", unpriced > 0 ? <>≥ {money(total.cost ?? 0)}</> : money(total.cost ?? 0)],
+    ["All of it", all],
     ["Per run that succeeded", money(figures.per_success)],
     ["Runs that failed", money(figures.failed_cost)],
     ["Calls that repeated another", money(figures.repeated_cost)],
@@ -123,8 +126,7 @@ function Ratios({ report: { figures, total } }: { report: CostReport }) {
     ["Time to the first token", time(figures.first_token_ns)],
   ];
   return (
-    <section className={css.card} aria-label="Figures">
-      <h2 className={css.heading}>{plural(total.runs ?? 0, "run")}</h2>
+    <Card title="Figures" count={`of ${plural(total.runs ?? 0, "run")}`}>
       <dl className={css.pairs}>
         {rows.map(([name, value]) => (
           <div key={name} className={css.pair}>
@@ -140,6 +142,6 @@ function Ratios({ report: { figures, total } }: { report: CostReport }) {
         </p>
       )}
       {figures.reported_explained && <p className={css.note}>{figures.reported_explained}</p>}
-    </section>
+    </Card>
   );
 }

@@ -36,6 +36,15 @@ test("pass^k is told with the tasks it is averaged over", async () => {
   expect(cells).toEqual(["k1234", "pass^k42.0%27.3%22.0%20.0%", "pass@k42.0%56.7%66.0%72.0%", "tasks50505050"]);
 });
 
+test("of many k the first few and the largest are shown", async () => {
+  const report = fixtures.report();
+  report.reliability.pass_hat_k = [1, 2, 3, 4, 5, 6, 7, 8].map((k) => ({ k, value: 1 / k, tasks: 9 }));
+  renderApp("/", { [reportAt]: report });
+  const table = (await screen.findByRole("rowheader", { name: "pass^k" })).closest("table");
+  expect(within(table as HTMLElement).getAllByRole("row")[0]?.textContent).toBe("k12348");
+  expect((await card()).textContent).toContain("Every k up to 8 is in the export.");
+});
+
 test("a significant trend names its test, its windows and both n", async () => {
   renderApp("/");
   const region = await card();

@@ -2,9 +2,19 @@ import type { Report } from "../../api/types.ts";
 import { formatCount, formatShare, plural } from "../../format/rate.ts";
 import css from "./tables.module.css";
 
+/** So many columns fit into the card. */
+const SHOWN = 5;
+
+/** The first few k and the largest; those between are in the export. */
+function someOf<T>(all: T[]): T[] {
+  const last = all.at(-1);
+  return all.length <= SHOWN || last === undefined ? all : [...all.slice(0, SHOWN - 1), last];
+}
+
 /** pass^k: all k tries succeed; pass@k: at least one does. Averaged over tasks with at least k known tries. */
 export function PassTable({ reliability }: { reliability: Report["reliability"] }) {
-  const { pass_hat_k: all, pass_at_k: any, tasks } = reliability;
+  const { pass_hat_k: every, pass_at_k: any, tasks } = reliability;
+  const all = someOf(every);
   if (all.length === 0) {
     return (
       <p className={css.note}>
@@ -56,6 +66,10 @@ export function PassTable({ reliability }: { reliability: Report["reliability"] 
           </tr>
         </tbody>
       </table>
+      {all.length < every.length && <p className={css.note}>Every k up to {every.length} is in the export.</p>}
+      {reliability.tasks_change_with_k && (
+        <p className={css.note}>Over different tasks for different k: a change from one k to the next may be theirs.</p>
+      )}
       {tasks.repeated === 0 && (
         <p className={css.note}>{plural(tasks.count, "task")}, none tried more than once: k stops at 1.</p>
       )}

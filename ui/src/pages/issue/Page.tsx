@@ -4,15 +4,15 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiProblem } from "../../api/client.ts";
 import type { IssueDetail, IssueOccurrence } from "../../api/types.ts";
+import { Card } from "../../components/Card.tsx";
 import { Fact, Facts } from "../../components/Facts.tsx";
-import { RateBar } from "../../components/RateBar.tsx";
-import { Section } from "../../components/Section.tsx";
+import { RateCell } from "../../components/RateCell.tsx";
 import { SeverityTag } from "../../components/SeverityTag.tsx";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { TextBlock } from "../../components/TextBlock.tsx";
 import { useNow } from "../../components/useNow.ts";
 import { useTitle } from "../../components/useTitle.ts";
-import { describeRate, formatCount, plural } from "../../format/rate.ts";
+import { formatCount, plural } from "../../format/rate.ts";
 import { formatAgo, formatTime } from "../../format/time.ts";
 import { fieldWord, shortId } from "../../format/words.ts";
 import { useDecision, useIssue } from "./loader.ts";
@@ -43,13 +43,15 @@ function Detail({ detail }: { detail: IssueDetail }) {
   return (
     <div className={css.page}>
       <header className={css.header}>
+        <nav aria-label="Path" className={css.faint}>
+          <Link to="/issues">Issues</Link> <span aria-hidden="true">/</span> {issue.id}
+        </nav>
         <h1 className={css.title}>{issue.title}</h1>
         <p className={css.tags}>
           <SeverityTag severity={issue.severity} />
           <span className={css.state} data-state={issue.state}>
             {issue.state}
           </span>
-          <span className={css.faint}>{issue.id}</span>
         </p>
       </header>
       {issue.merged_into && (
@@ -61,61 +63,68 @@ function Detail({ detail }: { detail: IssueDetail }) {
           , which counts for both.
         </p>
       )}
-      <Facts>
-        <Fact name="Today" value={plural(today, "time")} hint="Findings of the current UTC day" />
-        <Fact name="In all" value={`${plural(issue.findings, "time")} in ${plural(issue.runs, "run")}`} />
-        <Fact
-          name="First seen"
-          value={issue.first_seen && formatAgo(issue.first_seen, now)}
-          hint={formatTime(issue.first_seen)}
-        />
-        <Fact
-          name="Last seen"
-          value={issue.last_seen && formatAgo(issue.last_seen, now)}
-          hint={formatTime(issue.last_seen)}
-        />
-        <Fact name="Kind" value={issue.leaf} />
-        <Fact name="Place" value={issue.place || undefined} />
-        <Fact name="Framework" value={issue.framework ?? undefined} />
-        <Fact
-          name="Versions"
-          value={
-            versions.length > 0
-              ? versions.map((one) => `${one.version ?? "no version"} (${formatCount(one.runs)})`).join(", ")
-              : undefined
-          }
-        />
-      </Facts>
-      {shares.map((share) => (
-        <div key={share.agent} className={css.share}>
-          <span>
-            Of the runs of{" "}
+      <Card title="How often and where">
+        {shares.map((share) => (
+          <div key={share.agent} className={css.share}>
+            <RateCell
+              rate={share.rate}
+              label={`Share of the runs of ${share.agent} with this issue`}
+              of={`runs of ${share.agent}`}
+            />
             <Link to="/runs" search={{ agent: share.agent, leaf: issue.leaf }}>
-              {share.agent}
+              Runs of {share.agent} with {issue.leaf}
             </Link>
-            : {describeRate(share.rate)}
-          </span>
-          <RateBar rate={share.rate} label={`Share of the runs of ${share.agent} with this issue`} />
-        </div>
-      ))}
+          </div>
+        ))}
+        <Facts>
+          <Fact name="Today" value={plural(today, "time")} hint="Findings of the current UTC day" />
+          <Fact name="In all" value={`${plural(issue.findings, "time")} in ${plural(issue.runs, "run")}`} />
+          <Fact
+            name="First seen"
+            value={issue.first_seen && formatAgo(issue.first_seen, now)}
+            hint={formatTime(issue.first_seen)}
+          />
+          <Fact
+            name="Last seen"
+            value={issue.last_seen && formatAgo(issue.last_seen, now)}
+            hint={formatTime(issue.last_seen)}
+          />
+          <Fact name="Kind" value={issue.leaf} />
+          <Fact name="Place" value={issue.place || undefined} />
+          <Fact name="Framework" value={issue.framework ?? undefined} />
+          <Fact
+            name="Versions (runs)"
+            value={
+              versions.length > 0
+                ? versions.map((one) => `${one.version ?? "no version"} (${formatCount(one.runs)})`).join(", ")
+                : undefined
+            }
+          />
+        </Facts>
+      </Card>
       {!issue.merged_into && <Decide detail={detail} />}
-      <Section title="Latest runs" count={issue.latest.length}>
+      <Card title="Latest runs" count={issue.latest.length}>
         {issue.latest.map((one) => (
           <Occurrence key={one.trace_id} one={one} now={now} />
         ))}
-      </Section>
-      <Section title="Scenario">
+      </Card>
+      <Card title="Scenario">
         {scenario ? (
           <p>
-            <Link to="/scenarios" search={{ agent: scenario.agent }}>
+            <Link to="/scenarios" search={{ agent: scenario.agent }} hash={`scenario-${scenario.id}`}>
               {scenario.id}
             </Link>{" "}
-            ({scenario.state}), drafted from run {shortId(scenario.provenance.trace_id)}
+            <span className={css.faint}>
+              {scenario.state}, drafted from run{" "}
+              <Link to="/runs/$id" params={{ id: scenario.provenance.trace_id }}>
+                {shortId(scenario.provenance.trace_id)}
+              </Link>
+            </span>
           </p>
         ) : (
           <p className={css.faint}>{issue.no_scenario ?? "None was drafted."}</p>
         )}
-      </Section>
+      </Card>
     </div>
   );
 }
@@ -132,18 +141,19 @@ function Occurrence({ one, now }: { one: IssueOccurrence; now: number }) {
           {one.version && `, version ${one.version}`}, <time title={formatTime(one.at)}>{formatAgo(one.at, now)}</time>
         </span>
       </p>
-      {one.step.evidence.map((evidence) => (
-        <div key={`${evidence.span_id}-${JSON.stringify(evidence.field)}`}>
-          <span className={css.faint}>
-            {fieldWord(evidence.field)} of span {shortId(evidence.span_id)}
+      {one.step.evidence.map((evidence, index) => (
+        // Recorded evidence never changes places
+        <div key={index} className={css.evidence}>
+          <span className={css.faint} title={`span ${evidence.span_id}`}>
+            {fieldWord(evidence.field)}
           </span>
-          <TextBlock text={evidence.excerpt} />
+          <TextBlock text={evidence.excerpt} mono />
         </div>
       ))}
       {one.effects.length > 0 && (
         <ol className={css.effects} aria-label="What followed">
           {one.effects.map((effect) => (
-            <li key={effect.finding}>
+            <li key={effect.finding} className={css.faint}>
               then {effect.leaf}: {effect.title}
             </li>
           ))}
@@ -159,7 +169,7 @@ function Decide({ detail: { issue } }: { detail: IssueDetail }) {
   const [into, setInto] = useState("");
   const parts = issue.members.filter((member) => member.strand !== issue.id);
   return (
-    <Section title="Decide">
+    <Card title="Decide">
       {issue.fix && (
         <p className={css.faint}>
           Marked as fixed{issue.fix.version && ` in version ${issue.fix.version}`} at {formatTime(issue.fix.at)}
@@ -175,7 +185,8 @@ function Decide({ detail: { issue } }: { detail: IssueDetail }) {
           <>
             <TextInput
               size="xs"
-              label="Fixed in version (may be empty)"
+              label="Fixed in version"
+              placeholder="any version"
               value={version}
               onChange={(event) => setVersion(event.currentTarget.value)}
             />
@@ -192,6 +203,7 @@ function Decide({ detail: { issue } }: { detail: IssueDetail }) {
         <TextInput
           size="xs"
           label="Same as issue"
+          placeholder="its id"
           value={into}
           onChange={(event) => setInto(event.currentTarget.value.trim())}
         />
@@ -212,6 +224,6 @@ function Decide({ detail: { issue } }: { detail: IssueDetail }) {
         </ul>
       )}
       {decision.error && <Failure what="that decision" error={decision.error} />}
-    </Section>
+    </Card>
   );
 }

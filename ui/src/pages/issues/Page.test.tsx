@@ -27,3 +27,14 @@ test("an error is told", async () => {
   renderApp("/issues", { ...agents, [at]: () => problem(503, "Temporarily unavailable", "the store is busy") });
   expect((await screen.findByRole("alert", {}, { timeout: 5000 })).textContent).toContain("the store is busy");
 });
+
+test("a share stands with its counts and whose runs it is of", async () => {
+  renderApp("/issues", { ...agents, [at]: { issues: [detail], next: null } });
+  const row = within(await screen.findByRole("table")).getAllByRole("row")[1];
+  expect(row?.textContent).toContain("40 of n = 140 runs of booker");
+});
+
+test("before the first run the way to record one is shown", async () => {
+  renderApp("/issues", { ...agents, [at]: { issues: [], next: null } });
+  expect(await screen.findByRole("link", { name: "See how to record the first run" })).toBeTruthy();
+});

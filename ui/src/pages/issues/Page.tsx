@@ -2,12 +2,14 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import type { IssueDetail, IssueState } from "../../api/types.ts";
-import { RateBar } from "../../components/RateBar.tsx";
+import { Card } from "../../components/Card.tsx";
+import { DataTable, dataTable } from "../../components/DataTable.tsx";
+import { RateCell } from "../../components/RateCell.tsx";
 import { SeverityTag } from "../../components/SeverityTag.tsx";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { useNow } from "../../components/useNow.ts";
 import { useTitle } from "../../components/useTitle.ts";
-import { formatCount, formatInterval, formatShare, plural } from "../../format/rate.ts";
+import { formatCount, plural } from "../../format/rate.ts";
 import { formatAgo, formatTime } from "../../format/time.ts";
 import { useIssues } from "./loader.ts";
 import css from "./Page.module.css";
@@ -28,6 +30,7 @@ export function IssuesPage() {
       <div className={css.filters}>
         <NativeSelect
           size="xs"
+          className={css.select}
           label="Agent"
           value={agent ?? ""}
           data={[{ value: "", label: "Every agent" }, ...issues.agents]}
@@ -35,6 +38,7 @@ export function IssuesPage() {
         />
         <NativeSelect
           size="xs"
+          className={css.select}
           label="State"
           value={state ?? ""}
           data={[{ value: "", label: "Open, regressed and fixed" }, ...STATES]}
@@ -52,28 +56,30 @@ function Content({ issues, isFiltered }: { issues: ReturnType<typeof useIssues>;
   if (issues.issues.length === 0) {
     return (
       <Empty title={isFiltered ? "No issue matches these filters" : "No issues"}>
-        <p>
-          {isFiltered ? (
-            <Link to="/issues">Show every issue</Link>
-          ) : (
-            "No run that settled has a failure that a detector could find. A new one appears here by itself."
-          )}
-        </p>
+        {isFiltered ? (
+          <Link to="/issues">Show every issue</Link>
+        ) : (
+          <>
+            <p>No run that settled has a failure that a detector could find. A new one appears here by itself.</p>
+            {issues.hasNoAgent && <Link to="/">See how to record the first run</Link>}
+          </>
+        )}
       </Empty>
     );
   }
   return (
     <>
-      {/* A keyboard can scroll only what it can reach. */}
-      <div className={css.scroll} tabIndex={0} role="region" aria-label="Issues">
-        <table className={css.table}>
+      <Card title="What breaks" count={`${formatCount(issues.issues.length)}${issues.hasMore ? "+" : ""}`}>
+        <DataTable label="Issues">
           <thead>
             <tr>
+              <th scope="col">Severity</th>
               <th scope="col">Issue</th>
               <th scope="col">State</th>
               <th scope="col">Share of runs (95% interval)</th>
-              <th scope="col">Today</th>
-              <th scope="col">Runs</th>
+              <th scope="col" className={dataTable.number} title="Findings of the current UTC day">
+                Today
+              </th>
               <th scope="col">Last seen</th>
             </tr>
           </thead>
@@ -82,8 +88,8 @@ function Content({ issues, isFiltered }: { issues: ReturnType<typeof useIssues>;
               <IssueRow key={detail.issue.id} detail={detail} />
             ))}
           </tbody>
-        </table>
-      </div>
+        </DataTable>
+      </Card>
       {issues.hasMore && (
         <Button size="xs" variant="default" onClick={issues.loadMore}>
           Show more
@@ -96,40 +102,37 @@ function Content({ issues, isFiltered }: { issues: ReturnType<typeof useIssues>;
 function IssueRow({ detail: { issue, today, shares } }: { detail: IssueDetail }) {
   const now = useNow();
   const [share] = shares;
+  const others = shares.length > 1 ? ` and ${plural(shares.length - 1, "more agent")}` : "";
   return (
     <tr>
-      <th scope="row" className={css.name}>
-        <SeverityTag severity={issue.severity} />{" "}
+      <td>
+        <SeverityTag severity={issue.severity} />
+      </td>
+      <th scope="row" className={dataTable.name}>
         <Link to="/issues/$id" params={{ id: issue.id }}>
           {issue.title}
         </Link>
       </th>
-      <td>
+      <td className={dataTable.still}>
         <span className={css.state} data-state={issue.state}>
           {issue.state}
         </span>
       </td>
       <td>
         {share ? (
-          <span className={css.share}>
-            <RateBar rate={share.rate} label={`Share of the runs of ${share.agent} with this issue`} />
-            <span>
-              {formatShare(share.rate.estimate)}{" "}
-              <span className={css.faint}>({formatInterval(share.rate.interval)})</span>
-              <span className={css.faint}>
-                {" "}
-                {share.agent}
-                {shares.length > 1 && ` and ${plural(shares.length - 1, "more agent")}`}
-              </span>
-            </span>
-          </span>
+          <RateCell
+            rate={share.rate}
+            label={`Share of the runs of ${share.agent} with this issue`}
+            of={`runs of ${share.agent}${others}`}
+          />
         ) : (
-          <span className={css.faint}>counted by another issue</span>
+          <span className={dataTable.faint}>counted by another issue</span>
         )}
       </td>
-      <td>{formatCount(today)}</td>
-      <td>{formatCount(issue.runs)}</td>
-      <td title={formatTime(issue.last_seen)}>{formatAgo(issue.last_seen, now)}</td>
+      <td className={dataTable.number}>{formatCount(today)}</td>
+      <td className={dataTable.still} title={formatTime(issue.last_seen)}>
+        {formatAgo(issue.last_seen, now)}
+      </td>
     </tr>
   );
 }

@@ -6,6 +6,8 @@ import type { IssueDetail } from "../../api/types.ts";
 export type IssuesState = {
   issues: IssueDetail[];
   agents: string[];
+  /** No run was recorded at all. */
+  hasNoAgent: boolean;
   isLoading: boolean;
   error: unknown;
   retry: () => void;
@@ -20,6 +22,7 @@ export function useIssues(filters: IssueFilters): IssuesState {
   return {
     issues: list.data?.pages.flatMap((page) => page.issues) ?? [],
     agents: filters.agent && !names.includes(filters.agent) ? [...names, filters.agent] : names,
+    hasNoAgent: agents.data?.agents.length === 0,
     isLoading: list.isPending,
     error: list.data ? undefined : list.error,
     retry: () => void list.refetch(),

@@ -45,7 +45,7 @@ test("what is not known about the run is said to be unknown", async () => {
   const header = (await screen.findByRole("heading", { level: 1 })).closest("header");
   expect(header?.textContent).toContain("unknownnobody has said whether it succeeded");
   expect(header?.textContent).toContain("Costunknown: token counts were not recorded");
-  expect(header?.textContent).toContain("Duration—Tokens—");
+  expect(header?.textContent).toContain("Duration—Tokensunknown: not every model call says");
 });
 
 test("a run that goes on says so with the time it has taken, and is shown anew when it ends", async () => {

@@ -87,13 +87,22 @@ function RunFacts({ run }: { run: Run }) {
       <Fact
         name="Started"
         value={run.started_at ? formatTime(run.started_at) : undefined}
-        hint={`received ${formatTime(run.received_at)}`}
+        hint={`${run.started_at ? "" : "no times were recorded; "}received ${formatTime(run.received_at)}`}
       />
       <Fact
         name="Duration"
         value={run.duration_ms == null && !run.is_running ? undefined : <RunDuration run={run} />}
       />
-      <Fact name="Tokens" value={tokens(run)} />
+      <Fact
+        name="Tokens"
+        value={
+          tokens(run) ?? (
+            <span className={css.unknown}>
+              unknown: {run.llm_calls > 0 ? "not every model call says" : "no model call"}
+            </span>
+          )
+        }
+      />
       <Fact
         name="Cost"
         value={cost.why ? <span className={css.unknown}>unknown: {cost.why}</span> : cost.text}

@@ -12,7 +12,8 @@ type Props = {
   leaves: string[];
   shown: number;
   hasMore: boolean;
-  isLoading: boolean;
+  /** How many there are is not known (yet). */
+  isUnknown: boolean;
   onChange: (next: Partial<RunFilters>) => void;
   firstFilter: RefObject<HTMLInputElement | null>;
 };
@@ -27,7 +28,7 @@ const outcomes = [
 
 const quietly = { withScrollArea: false, comboboxProps: { transitionProps: { duration: 0 } } } as const;
 
-export function Filters({ filters, agents, leaves, shown, hasMore, isLoading, onChange, firstFilter }: Props) {
+export function Filters({ filters, agents, leaves, shown, hasMore, isUnknown, onChange, firstFilter }: Props) {
   return (
     <div role="search" className={css.filters} aria-label="Filter runs">
       <Select
@@ -79,7 +80,7 @@ export function Filters({ filters, agents, leaves, shown, hasMore, isLoading, on
         </Button>
       )}
       <span className={css.count} aria-live="polite">
-        {isLoading ? "" : `${formatCount(shown)}${hasMore ? "+" : ""} ${shown === 1 && !hasMore ? "run" : "runs"}`}
+        {isUnknown ? "" : `${formatCount(shown)}${hasMore ? "+" : ""} ${shown === 1 && !hasMore ? "run" : "runs"}`}
       </span>
       <span className={css.keys} aria-hidden="true">
         <kbd>j</kbd> <kbd>k</kbd> move · <kbd>Enter</kbd> open · <kbd>/</kbd> filter

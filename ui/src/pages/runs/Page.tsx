@@ -39,7 +39,7 @@ export function RunsPage() {
         leaves={runs.leaves}
         shown={runs.runs.length}
         hasMore={runs.hasMore}
-        isLoading={runs.isLoading}
+        isUnknown={runs.isLoading || Boolean(runs.error)}
         onChange={change}
         firstFilter={firstFilter}
       />

@@ -1,4 +1,4 @@
-import { screen } from "@testing-library/react";
+import { screen, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { renderApp } from "../../testing/app.tsx";
 import { rate, scenario } from "../../testing/fixtures/issues.ts";
@@ -68,4 +68,29 @@ test("what is not known is not given a direction", () => {
 test("without scenarios the page says where they come from", async () => {
   renderApp("/scenarios", { ...agents, [at]: { scenarios: [], next: null } });
   expect(await screen.findByText("No scenarios yet")).toBeTruthy();
+});
+
+test("what to try next says what is asked, and leads to its case", async () => {
+  const answers = {
+    ...agents,
+    [at]: { scenarios: [scenario], next: null },
+    "/api/v1/agents/booker/learning": learning,
+  };
+  renderApp("/scenarios?agent=booker", answers);
+  const next = await screen.findByRole("region", { name: "Try next" });
+  const link = within(next).getByRole("link", { name: scenario.title });
+  expect(document.querySelector(link.getAttribute("href") ?? "")?.textContent).toContain(scenario.input);
+  expect(next.textContent).toContain(scenario.input);
+});
+
+test("an agent that is not there is told", async () => {
+  renderApp("/scenarios?agent=nobody", { ...agents, [at]: { scenarios: [], next: null } });
+  expect(await screen.findByText("No agent is called “nobody”")).toBeTruthy();
+});
+
+test("a long input is folded", async () => {
+  const long = { ...scenario, input: "word ".repeat(200) };
+  renderApp("/scenarios", { ...agents, [at]: { scenarios: [long], next: null } });
+  const article = await screen.findByRole("article");
+  expect(article.querySelector("details")?.open).toBe(false);
 });

@@ -2,12 +2,14 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import type { Learning, Scenario, Velocity } from "../../api/types.ts";
-import { Section } from "../../components/Section.tsx";
+import { Card } from "../../components/Card.tsx";
+import { DataTable, dataTable } from "../../components/DataTable.tsx";
+import { RateCell } from "../../components/RateCell.tsx";
 import { SeverityTag } from "../../components/SeverityTag.tsx";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { TextBlock } from "../../components/TextBlock.tsx";
 import { useTitle } from "../../components/useTitle.ts";
-import { describeRate, formatCount, plural } from "../../format/rate.ts";
+import { formatCount, plural } from "../../format/rate.ts";
 import { shortId } from "../../format/words.ts";
 import { useScenarioDecision, useScenarios } from "./loader.ts";
 import css from "./Page.module.css";
@@ -17,7 +19,7 @@ const route = getRouteApi("/scenarios");
 export function ScenariosPage() {
   const { agent } = route.useSearch();
   const navigate = useNavigate();
-  const { list, learning, agents } = useScenarios(agent);
+  const { list, learning, agents, isUnknownAgent } = useScenarios(agent);
   useTitle("Scenarios");
   return (
     <div className={css.page}>
@@ -33,9 +35,15 @@ export function ScenariosPage() {
           void navigate({ to: "/scenarios", search: (old) => ({ ...old, agent: chosen }), replace: true });
         }}
       />
-      {learning.data && <Learnt learning={learning.data} />}
+      {learning.data && <Learnt learning={learning.data} scenarios={list.data?.scenarios ?? []} />}
       {list.data ? (
-        <Cases scenarios={list.data.scenarios} />
+        isUnknownAgent ? (
+          <Empty title={`No agent is called “${agent}”`}>
+            <Link to="/scenarios">Show the scenarios of every agent</Link>
+          </Empty>
+        ) : (
+          <Cases scenarios={list.data.scenarios} hasMore={list.data.next != null} />
+        )
       ) : list.error ? (
         <Failure what="the scenarios" error={list.error} onRetry={() => void list.refetch()} />
       ) : (
@@ -45,12 +53,17 @@ export function ScenariosPage() {
   );
 }
 
+const NEXT = 5;
+/** So much of an input is shown before somebody asks for all of it. */
+const SHOWN_CHARS = 300;
+
 const stateWord = { mastered: "mastered", learning: "learning", not_yet: "not yet" } as const;
 
-function Learnt({ learning }: { learning: Learning }) {
+function Learnt({ learning, scenarios }: { learning: Learning; scenarios: Scenario[] }) {
+  const asked = new Map(scenarios.map((scenario) => [scenario.id, scenario.input]));
   return (
     <>
-      <Section title={`What ${learning.agent} learnt`}>
+      <Card title={`What ${learning.agent} learnt`}>
         <p>
           {formatCount(learning.mastered)} mastered, {formatCount(learning.learning)} learning,{" "}
           {formatCount(learning.not_yet)} not yet{" "}
@@ -59,31 +72,55 @@ function Learnt({ learning }: { learning: Learning }) {
             with 90% certainty
           </span>
         </p>
-        <p>{velocityWord(learning.velocity)}</p>
-        <p className={css.faint}>{learning.velocity.how}</p>
-        <ul className={css.list}>
-          {learning.history.versions.map((version) => (
-            <li key={version.version ?? ""}>
-              {version.version ?? "no version"}: succeeded {describeRate(version.success)}
-            </li>
-          ))}
-        </ul>
-      </Section>
-      <Section title="Try next" count={learning.next.length}>
+        <p>
+          {velocityWord(learning.velocity)} <span className={css.faint}>{learning.velocity.how}</span>
+        </p>
+        {learning.history.versions.length > 0 && (
+          <DataTable label="Versions">
+            <thead>
+              <tr>
+                <th scope="col">Version</th>
+                <th scope="col">Succeeded (95% interval)</th>
+              </tr>
+            </thead>
+            <tbody>
+              {learning.history.versions.map(({ version, success }) => (
+                <tr key={version ?? ""}>
+                  <th scope="row" className={dataTable.name}>
+                    {version ?? "no version"}
+                  </th>
+                  <td>
+                    <RateCell rate={success} label={`Successes of ${version ?? "runs without a version"}`} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </DataTable>
+        )}
+      </Card>
+      <Card title="Try next" count={learning.next.length}>
         {learning.next.length === 0 ? (
           <p className={css.faint}>There is no scenario of this agent yet.</p>
         ) : (
           <ol className={css.list}>
-            {learning.next.slice(0, 10).map((lesson) => (
+            {learning.next.slice(0, NEXT).map((lesson) => (
               <li key={lesson.scenario}>
-                <strong>{lesson.title}</strong> <span className={css.tag}>{stateWord[lesson.mastery.state]}</span>
-                <br />
-                <span className={css.faint}>{lesson.reason}</span>
+                <p>
+                  <a href={`#scenario-${lesson.scenario}`}>{lesson.title}</a>{" "}
+                  <span className={css.tag}>{stateWord[lesson.mastery.state]}</span>
+                </p>
+                {asked.has(lesson.scenario) && <p className={css.input}>{asked.get(lesson.scenario)}</p>}
+                <p className={css.faint}>{lesson.reason}</p>
               </li>
             ))}
           </ol>
         )}
-      </Section>
+        {learning.next.length > NEXT && (
+          <p className={css.faint}>
+            The first {NEXT} of {formatCount(learning.next.length)}, by what one more trial tells.
+          </p>
+        )}
+      </Card>
     </>
   );
 }
@@ -102,17 +139,18 @@ export function velocityWord({ pace, change, low, high, per }: Velocity): string
   return `${word[pace]}: ${figures}`;
 }
 
-function Cases({ scenarios }: { scenarios: Scenario[] }) {
+function Cases({ scenarios, hasMore }: { scenarios: Scenario[]; hasMore: boolean }) {
   const decision = useScenarioDecision();
   if (scenarios.length === 0) {
     return (
       <Empty title="No scenarios yet">
-        <p>One is drafted from the first run of each new issue, where the run's input was recorded.</p>
+        <p>One is drafted from the first run of each new issue, where the run&apos;s input was recorded.</p>
+        <Link to="/issues">See the issues</Link>
       </Empty>
     );
   }
   return (
-    <Section title="Cases" count={scenarios.length}>
+    <Card title="Cases" count={`${formatCount(scenarios.length)}${hasMore ? "+, the latest" : ""}`}>
       {decision.error && <Failure what="that decision" error={decision.error} />}
       {scenarios.map((scenario) => (
         <Case
@@ -122,7 +160,7 @@ function Cases({ scenarios }: { scenarios: Scenario[] }) {
           onRetire={() => decision.mutate({ id: scenario.id, state: "retired" })}
         />
       ))}
-    </Section>
+    </Card>
   );
 }
 
@@ -132,25 +170,29 @@ function Case({ scenario, onAccept, onRetire }: CaseProps) {
   const passed = scenario.trials.reduce((sum, trials) => sum + trials.passed, 0);
   const tried = scenario.trials.reduce((sum, trials) => sum + trials.passed + trials.failed, 0);
   return (
-    <article className={css.case} aria-label={scenario.title}>
-      <p className={css.head}>
-        <SeverityTag severity={scenario.severity} />
-        <Link to="/issues/$id" params={{ id: scenario.issue }}>
-          {scenario.title}
-        </Link>
-        <span className={css.tag} data-state={scenario.state}>
-          {scenario.state}
-        </span>
-      </p>
-      <TextBlock text={scenario.input} />
-      <p className={css.faint}>
-        {scenario.agent}; passed {formatCount(passed)} of {formatCount(tried)};{" "}
-        {plural(scenario.tool_results.length, "tool result")} fixed{scenario.is_cut && ", cut to what is kept"}; from
-        run{" "}
-        <Link to="/runs/$id" params={{ id: scenario.provenance.trace_id }}>
-          {shortId(scenario.provenance.trace_id)}
-        </Link>
-      </p>
+    <article id={`scenario-${scenario.id}`} className={css.case} aria-label={scenario.title}>
+      <div className={css.what}>
+        <p className={css.head}>
+          <SeverityTag severity={scenario.severity} />
+          <Link to="/issues/$id" params={{ id: scenario.issue }}>
+            {scenario.title}
+          </Link>
+          <span className={css.tag} data-state={scenario.state}>
+            {scenario.state}
+          </span>
+        </p>
+        <Asked text={scenario.input} />
+        <p className={css.faint}>
+          {scenario.agent}; passed {formatCount(passed)} of {plural(tried, "trial")};{" "}
+          {scenario.tool_results.length > 0
+            ? `${plural(scenario.tool_results.length, "tool result")} given again`
+            : "no tool result to give again"}
+          {scenario.is_cut && ", cut to what is kept"}; from run{" "}
+          <Link to="/runs/$id" params={{ id: scenario.provenance.trace_id }}>
+            {shortId(scenario.provenance.trace_id)}
+          </Link>
+        </p>
+      </div>
       {scenario.state !== "retired" && (
         <div className={css.deeds}>
           {scenario.state === "draft" && (
@@ -164,5 +206,15 @@ function Case({ scenario, onAccept, onRetire }: CaseProps) {
         </div>
       )}
     </article>
+  );
+}
+
+function Asked({ text }: { text: string }) {
+  if (text.length <= SHOWN_CHARS) return <TextBlock text={text} />;
+  return (
+    <details className={css.asked}>
+      <summary>{text.slice(0, SHOWN_CHARS)}…</summary>
+      <TextBlock text={text} />
+    </details>
   );
 }

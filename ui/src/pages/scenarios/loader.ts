@@ -9,7 +9,13 @@ export function useScenarios(agent: string | undefined) {
   const agents = useQuery(agentsQuery());
   const learning = useQuery({ ...learningQuery(agent ?? ""), enabled: agent !== undefined });
   const names = agents.data?.agents.map((one) => one.name) ?? [];
-  return { list, learning, agents: agent && !names.includes(agent) ? [...names, agent] : names };
+  const isKnown = agent === undefined || names.includes(agent);
+  return {
+    list,
+    learning,
+    agents: isKnown ? names : [...names, agent],
+    isUnknownAgent: agents.data !== undefined && !isKnown && list.data?.scenarios.length === 0,
+  };
 }
 
 export function useScenarioDecision() {
