@@ -10,13 +10,15 @@ const BINARY = resolve(process.env.ARC_EVAL_BIN ?? join(UI, "../target/debug/arc
 
 export type Server = { url: string; post: (plans: RunPlan[]) => Promise<void>; stop: () => Promise<void> };
 
-export async function startServer(imported: RunPlan[]): Promise<Server> {
+/** Serves these runs, with `settings` as the server's `arc-eval.toml`. */
+export async function startServer(imported: RunPlan[], settings = ""): Promise<Server> {
   if (!existsSync(BINARY)) {
     throw new Error(`${BINARY} does not exist: run \`cargo build -p arc-eval\`, or set ARC_EVAL_BIN`);
   }
   const home = mkdtempSync(join(tmpdir(), "arc-eval-e2e-"));
   const store = `sqlite://${join(home, "runs.db")}`;
   const env = { PATH: process.env.PATH, HOME: home, ARC_EVAL_HOME: home };
+  writeFileSync(join(home, "arc-eval.toml"), settings);
   if (imported.length > 0) {
     const file = join(home, "runs.otlp.json");
     writeFileSync(file, JSON.stringify(exportRequest(imported)));

@@ -4,7 +4,7 @@ import { useSyncExternalStore } from "react";
 import { parseTime } from "../format/time.ts";
 import { apiUrl } from "./client.ts";
 import { keys, type RunFilters, runTime } from "./queries.ts";
-import type { Run, RunEvent, RunList } from "./types.ts";
+import type { Run, RunEvent, RunList, WarnedRun, WarningList } from "./types.ts";
 
 export type LiveState = "connecting" | "live" | "paused" | "lost";
 
@@ -71,10 +71,22 @@ export function connectLive(client: QueryClient): () => void {
       recent.set(change.run.trace_id, change.run);
       for (const id of [...recent.keys()].slice(0, -RECENT)) recent.delete(id);
       putRun(client, change.run);
+      if (!change.run.is_running)
+        putWarnings(client, (known) => known.filter((one) => one.run !== change.run.trace_id));
       void client.invalidateQueries({ queryKey: keys.run(change.run.trace_id) });
       refreshFigures();
     });
     source.addEventListener("issue", refreshFigures);
+    source.addEventListener("warning", (event) => {
+      const warned = readJson<WarnedRun>((event as MessageEvent<string>).data);
+      if (!warned?.run || !warned.warning) return;
+      const list = client.getQueryData<WarningList>(keys.warnings());
+      // How good warnings are is told with the list only.
+      if (!list?.agents.some((one) => one.agent === warned.agent)) {
+        void client.invalidateQueries({ queryKey: keys.warnings() });
+      }
+      putWarnings(client, (known) => [warned, ...known.filter((one) => one.run !== warned.run)]);
+    });
     source.onerror = () => {
       setState("lost");
       if (source?.readyState === EventSource.CLOSED) {
@@ -116,12 +128,20 @@ export function connectLive(client: QueryClient): () => void {
 }
 
 function readChange(data: string): RunEvent | undefined {
+  const change = readJson<RunEvent>(data);
+  return change?.run?.trace_id ? change : undefined;
+}
+
+function readJson<T>(data: string): T | undefined {
   try {
-    const change = JSON.parse(data) as RunEvent;
-    return change.run?.trace_id ? change : undefined;
+    return JSON.parse(data) as T;
   } catch {
     return undefined;
   }
+}
+
+function putWarnings(client: QueryClient, change: (known: WarnedRun[]) => WarnedRun[]) {
+  client.setQueryData<WarningList>(keys.warnings(), (list) => list && { ...list, warnings: change(list.warnings) });
 }
 
 /** Puts a run into every cached list it belongs to, and takes it out of those it no longer belongs to. */

@@ -7,6 +7,7 @@ import type {
   CaptureLedger,
   CostReport,
   FindingList,
+  Frameworks,
   IssueDetail,
   IssueList,
   IssueState,
@@ -19,6 +20,7 @@ import type {
   Savings,
   SearchResults,
   Verdict,
+  WarningList,
 } from "./types.ts";
 
 export type RunFilters = {
@@ -45,6 +47,8 @@ export const keys = {
   issues: () => key("issues"),
   scenarios: () => key("scenarios"),
   costs: () => key("costs"),
+  warnings: () => key("warnings"),
+  frameworks: () => key("frameworks"),
 };
 
 export const agentsQuery = () =>
@@ -75,6 +79,8 @@ export const runQuery = (id: string) =>
     queryKey: keys.run(id),
     queryFn: ({ signal }) => getJson<RunWithSpans>(`/api/v1/runs/${encodeURIComponent(id)}`, {}, signal),
   });
+
+export const labelsPath = (id: string) => `/api/v1/runs/${encodeURIComponent(id)}/labels`;
 
 export const searchQuery = (text: string, agent: string | undefined) =>
   infiniteQueryOptions({
@@ -115,6 +121,20 @@ export const captureQuery = () =>
   queryOptions({
     queryKey: keys.capture(),
     queryFn: ({ signal }) => getJson<CaptureLedger>("/api/v1/capture", {}, signal),
+  });
+
+export const warningsQuery = () =>
+  queryOptions({
+    queryKey: keys.warnings(),
+    queryFn: ({ signal }) => getJson<WarningList>("/api/v1/warnings", {}, signal),
+  });
+
+export const frameworksQuery = () =>
+  queryOptions({
+    queryKey: keys.frameworks(),
+    queryFn: ({ signal }) => getJson<Frameworks>("/api/v1/frameworks", {}, signal),
+    // It reads up to two thousand runs: not with every run that settles.
+    staleTime: 60_000,
   });
 
 export const issuesQuery = (filters: IssueFilters) =>

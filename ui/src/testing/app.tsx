@@ -38,19 +38,24 @@ export const FIXTURE_ANSWERS: Answers = {
   "/api/v1/runs": fixtures.runs,
   "/api/v1/runs/0af7651916cd43dd8448eb211c80319c": fixtures.run,
   "/api/v1/capture": { recent_gaps: 0, total: {}, spool: null, sources: [] },
+  "/api/v1/warnings": { warnings: [], agents: [] },
+  "/api/v1/frameworks": { runs: 0, unknown: 0, frameworks: [], advice: [] },
   "/api/v1/findings": (url: URL) => ({
     findings: fixtures.run().findings.filter((finding) => finding.leaf === url.searchParams.get("leaf")),
     next: null,
   }),
 };
 
-/** Shows the page; returns every address that was asked for. */
+/** Shows the page; returns every address that was asked for, and what was sent to be changed. */
 export function renderApp(address: string, answers: Answers = {}) {
   const asked: string[] = [];
+  const sent: { method: string; path: string; body: unknown }[] = [];
   const table: Answers = { ...FIXTURE_ANSWERS, ...answers };
-  vi.stubGlobal("fetch", async (address: string) => {
+  vi.stubGlobal("fetch", async (address: string, init?: RequestInit) => {
     const url = new URL(address, "http://localhost");
     asked.push(url.pathname + url.search);
+    if (init?.method)
+      sent.push({ method: init.method, path: url.pathname, body: JSON.parse(String(init.body ?? "null")) });
     const answer = table[url.pathname] ?? problem(404, "Not found", `nothing at ${url.pathname}`);
     const body: unknown = typeof answer === "function" ? await answer(url) : answer;
     const status = isProblem(body) ? body.status : 200;
@@ -59,5 +64,5 @@ export function renderApp(address: string, answers: Answers = {}) {
   });
   const router = createAppRouter(createMemoryHistory({ initialEntries: [address] }));
   const view = render(<App client={createQueryClient()} router={router} />);
-  return { ...view, router, asked };
+  return { ...view, router, asked, sent };
 }

@@ -1,5 +1,5 @@
 import { act } from "@testing-library/react";
-import type { Run } from "../api/types.ts";
+import type { Run, WarnedRun } from "../api/types.ts";
 
 /** An event stream the test speaks on. */
 export class FakeEventSource extends EventTarget {
@@ -37,5 +37,11 @@ export function announce(run: Run) {
   const data = JSON.stringify({ seq: 1, project: "default", run });
   act(() => {
     current()?.dispatchEvent(new MessageEvent("run", { data }));
+  });
+}
+
+export function warn(warned: WarnedRun) {
+  act(() => {
+    current()?.dispatchEvent(new MessageEvent("warning", { data: JSON.stringify(warned) }));
   });
 }

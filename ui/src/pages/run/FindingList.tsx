@@ -1,9 +1,6 @@
 // The findings of the run. Each leads to the span that shows it, with the words it cites.
-import { useState } from "react";
 import type { Finding } from "../../api/types.ts";
-import { Chevron } from "../../components/icons.tsx";
 import { SeverityTag } from "../../components/SeverityTag.tsx";
-import { plural } from "../../format/rate.ts";
 import css from "./FindingList.module.css";
 import type { SpanTree } from "./tree.ts";
 
@@ -15,30 +12,19 @@ type Props = {
 };
 
 export function FindingList({ findings, tree, current, onSelect }: Props) {
-  const [isOpen, setIsOpen] = useState(true);
   return (
-    <section className={css.findings} aria-label="Findings">
-      <button type="button" className={css.head} aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
-        <span className={css.chevron} data-open={isOpen || undefined}>
-          <Chevron />
-        </span>
-        {plural(findings.length, "finding")}
-      </button>
-      {isOpen && (
-        <ul className={css.list}>
-          {findings.map((finding) => (
-            <FindingRow
-              key={finding.id}
-              finding={finding}
-              all={findings}
-              tree={tree}
-              isCurrent={finding.id === current}
-              onSelect={onSelect}
-            />
-          ))}
-        </ul>
-      )}
-    </section>
+    <ul>
+      {findings.map((finding) => (
+        <FindingRow
+          key={finding.id}
+          finding={finding}
+          all={findings}
+          tree={tree}
+          isCurrent={finding.id === current}
+          onSelect={onSelect}
+        />
+      ))}
+    </ul>
   );
 }
 

@@ -5,9 +5,9 @@ import type { Finding } from "../../api/types.ts";
 import { Empty, Failure, Loading } from "../../components/States.tsx";
 import { useTitle } from "../../components/useTitle.ts";
 import { shortId } from "../../format/words.ts";
-import { FindingList } from "./FindingList.tsx";
 import { type LoadedRun, useRun } from "./loader.ts";
 import css from "./Page.module.css";
+import { RunDetails } from "./RunDetails.tsx";
 import { RunHeader } from "./RunHeader.tsx";
 import { SpanPanel } from "./SpanPanel.tsx";
 import { SpanTreeView } from "./SpanTreeView.tsx";
@@ -73,7 +73,7 @@ function Ready({ loaded, id }: { loaded: LoadedRun; id: string }) {
     <div className={css.page}>
       <div className={css.top}>
         <RunHeader run={run} tree={tree} onSelect={select} />
-        {findings.length > 0 && <FindingList findings={findings} tree={tree} current={finding?.id} onSelect={select} />}
+        <RunDetails run={run} findings={findings} tree={tree} current={finding?.id} onSelect={select} />
         {search.span && !tree.byId.has(search.span) && (
           <p className={css.note} role="status">
             This run has no span {search.span}; its first span is shown instead.

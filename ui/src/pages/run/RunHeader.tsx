@@ -7,11 +7,13 @@ import { Warning } from "../../components/icons.tsx";
 import { RunDuration } from "../../components/RunDuration.tsx";
 import { runStatus, StatusDot, statusWord } from "../../components/StatusDot.tsx";
 import { describeCost, formatUsdExact } from "../../format/money.ts";
-import { formatCount, plural } from "../../format/rate.ts";
+import { formatCount, formatShare, plural } from "../../format/rate.ts";
 import { formatTime } from "../../format/time.ts";
 import { detectionWord, fieldWord, shortId, sourceWord, terminationWord } from "../../format/words.ts";
+import { describeSeen, describeSkill } from "../../format/warning.ts";
 import { DeleteRun } from "./DeleteRun.tsx";
 import { errorText } from "./errorText.ts";
+import { useWarnings } from "./loader.ts";
 import css from "./RunHeader.module.css";
 import { firstFailing, type SpanTree } from "./tree.ts";
 
@@ -40,6 +42,7 @@ export function RunHeader({ run, tree, onSelect }: Props) {
         </p>
         <DeleteRun id={run.trace_id} />
       </div>
+      {run.is_running && <Warned run={run} />}
       <RunFacts run={run} />
       {(run.error || failing) && (
         <div className={css.banner} role="note" aria-label="Error">
@@ -55,6 +58,22 @@ export function RunHeader({ run, tree, onSelect }: Props) {
         </div>
       )}
     </header>
+  );
+}
+
+/** How likely it is to fail, where earlier runs tell that; else why not. */
+function Warned({ run }: { run: Run }) {
+  const warnings = useWarnings(run);
+  const said = warnings?.warnings.find((one) => one.run === run.trace_id)?.warning;
+  const backtest = warnings?.agents.find((one) => one.agent === run.agent.name)?.backtest;
+  if (!backtest) return null;
+  if (backtest.state === "silent") return <p className={css.unknown}>Chance of failure unknown: {backtest.why}</p>;
+  if (!said) return null;
+  return (
+    <p className={css.warned} data-warned={said.is_warned || undefined}>
+      <strong>{said.is_warned ? "Likely to fail" : "May fail"}</strong>: {formatShare(said.chance)}, from{" "}
+      {describeSeen(said.seen)} <span className={css.why}>({describeSkill(backtest)})</span>
+    </p>
   );
 }
 

@@ -1,9 +1,9 @@
 // What the run page knows: the run with its spans as a tree, and its findings, worst first.
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { ApiProblem } from "../../api/client.ts";
-import { runQuery } from "../../api/queries.ts";
-import type { Finding, Run } from "../../api/types.ts";
+import { ApiProblem, sendJson } from "../../api/client.ts";
+import { keys, labelsPath, runQuery, warningsQuery } from "../../api/queries.ts";
+import type { Finding, GiveLabel, LabelGiven, Run, WarningList } from "../../api/types.ts";
 import { severities } from "../../format/words.ts";
 import { buildTree, type SpanTree } from "./tree.ts";
 
@@ -26,6 +26,20 @@ export function useRun(id: string): RunState {
   if (error instanceof ApiProblem && (error.isMissing || error.status === 400)) return { state: "missing" };
   if (error) return { state: "failed", error, retry: () => void refetch() };
   return { state: "loading" };
+}
+
+/** Gives the run a person's label. The stream says when it was analysed anew. */
+export function useLabel(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (label: GiveLabel) => sendJson<LabelGiven>("POST", labelsPath(id), label),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.run(id) }),
+  });
+}
+
+/** How likely a run that goes on is to fail; of one that ended nothing is asked. */
+export function useWarnings(run: Run): WarningList | undefined {
+  return useQuery({ ...warningsQuery(), enabled: run.is_running }).data;
 }
 
 function bySeverity(findings: Finding[]): Finding[] {
