@@ -6,10 +6,12 @@ import { useTitle } from "../../components/useTitle.ts";
 import { plural } from "../../format/rate.ts";
 import { CaptureNotice } from "./CaptureNotice.tsx";
 import { Fixes } from "./Fixes.tsx";
+import { Frameworks } from "./Frameworks.tsx";
 import { GettingStarted } from "./GettingStarted.tsx";
 import { useHome } from "./loader.ts";
 import css from "./Page.module.css";
 import { PerformanceCard } from "./PerformanceCard.tsx";
+import { Warnings } from "./Warnings.tsx";
 
 const route = getRouteApi("/");
 
@@ -47,8 +49,10 @@ export function HomePage() {
             <AgentChoice names={home.agents.map((one) => one.name)} value={home.report.agent.name} />
           )}
           <CaptureNotice />
+          <Warnings />
           <PerformanceCard report={home.report} />
           <Fixes report={home.report} places={home.places} />
+          <Frameworks />
         </div>
       );
   }

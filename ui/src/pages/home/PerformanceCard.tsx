@@ -10,10 +10,13 @@ import { RateBar } from "../../components/RateBar.tsx";
 import { useNow } from "../../components/useNow.ts";
 import { formatCount, formatInterval, formatShare, methodName, plural } from "../../format/rate.ts";
 import { formatAgo, formatTime } from "../../format/time.ts";
+import { ChangeSince } from "./ChangeSince.tsx";
 import { CostFigures } from "./CostFigures.tsx";
 import { IssueTable } from "./IssueTable.tsx";
+import { JudgedRate } from "./JudgedRate.tsx";
 import { PassTable } from "./PassTable.tsx";
 import css from "./PerformanceCard.module.css";
+import { SilentFailures } from "./SilentFailures.tsx";
 import { Trend } from "./Trend.tsx";
 
 export function PerformanceCard({ report }: { report: Report }) {
@@ -139,6 +142,9 @@ function Reliability({ report }: { report: Report }) {
       <RateBar rate={success} label="Reliability" grades />
       <p className={css.basis}>{basis(report)}</p>
       <Trend trend={reliability.trend} />
+      <ChangeSince change={report.recent?.change} />
+      <SilentFailures report={report} />
+      <JudgedRate judged={report.recent?.judged} />
     </section>
   );
 }
