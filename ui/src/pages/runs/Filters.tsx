@@ -14,6 +14,8 @@ type Props = {
   hasMore: boolean;
   /** How many there are is not known (yet). */
   isUnknown: boolean;
+  /** A search knows agents only. */
+  isSearch: boolean;
   onChange: (next: Partial<RunFilters>) => void;
   firstFilter: RefObject<HTMLInputElement | null>;
 };
@@ -28,7 +30,17 @@ const outcomes = [
 
 const quietly = { withScrollArea: false, comboboxProps: { transitionProps: { duration: 0 } } } as const;
 
-export function Filters({ filters, agents, leaves, shown, hasMore, isUnknown, onChange, firstFilter }: Props) {
+export function Filters({
+  filters,
+  agents,
+  leaves,
+  shown,
+  hasMore,
+  isUnknown,
+  isSearch,
+  onChange,
+  firstFilter,
+}: Props) {
   return (
     <div role="search" className={css.filters} aria-label="Filter runs">
       <Select
@@ -46,30 +58,34 @@ export function Filters({ filters, agents, leaves, shown, hasMore, isUnknown, on
         nothingFoundMessage="No such agent"
         {...quietly}
       />
-      <SegmentedControl
-        size="xs"
-        aria-label="Outcome"
-        classNames={{ label: css.segment }}
-        data={outcomes}
-        value={filters.verdict ?? ALL}
-        onChange={(value) => onChange({ verdict: value === ALL ? undefined : (value as Verdict) })}
-        transitionDuration={0}
-      />
-      <Select
-        size="xs"
-        className={css.select}
-        aria-label="Finding"
-        placeholder="Any finding"
-        data={leaves}
-        value={filters.leaf ?? null}
-        onChange={(leaf) => onChange({ leaf: leaf ?? undefined })}
-        searchable
-        clearable
-        clearButtonProps={{ "aria-label": "Any finding" }}
-        nothingFoundMessage="No such finding in these runs"
-        {...quietly}
-      />
-      {filters.task && (
+      {!isSearch && (
+        <>
+          <SegmentedControl
+            size="xs"
+            aria-label="Outcome"
+            classNames={{ label: css.segment }}
+            data={outcomes}
+            value={filters.verdict ?? ALL}
+            onChange={(value) => onChange({ verdict: value === ALL ? undefined : (value as Verdict) })}
+            transitionDuration={0}
+          />
+          <Select
+            size="xs"
+            className={css.select}
+            aria-label="Finding"
+            placeholder="Any finding"
+            data={leaves}
+            value={filters.leaf ?? null}
+            onChange={(leaf) => onChange({ leaf: leaf ?? undefined })}
+            searchable
+            clearable
+            clearButtonProps={{ "aria-label": "Any finding" }}
+            nothingFoundMessage="No such finding in these runs"
+            {...quietly}
+          />
+        </>
+      )}
+      {!isSearch && filters.task && (
         <Button
           size="compact-xs"
           variant="light"
@@ -79,12 +95,16 @@ export function Filters({ filters, agents, leaves, shown, hasMore, isUnknown, on
           task {filters.task} ✕
         </Button>
       )}
-      <span className={css.count} aria-live="polite">
-        {isUnknown ? "" : `${formatCount(shown)}${hasMore ? "+" : ""} ${shown === 1 && !hasMore ? "run" : "runs"}`}
-      </span>
-      <span className={css.keys} aria-hidden="true">
-        <kbd>j</kbd> <kbd>k</kbd> move · <kbd>Enter</kbd> open · <kbd>/</kbd> filter
-      </span>
+      {!isSearch && (
+        <>
+          <span className={css.count} aria-live="polite">
+            {isUnknown ? "" : `${formatCount(shown)}${hasMore ? "+" : ""} ${shown === 1 && !hasMore ? "run" : "runs"}`}
+          </span>
+          <span className={css.keys} aria-hidden="true">
+            <kbd>j</kbd> <kbd>k</kbd> move · <kbd>Enter</kbd> open · <kbd>/</kbd> filter
+          </span>
+        </>
+      )}
     </div>
   );
 }

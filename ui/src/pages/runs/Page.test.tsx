@@ -192,3 +192,14 @@ test("more places are asked for with the cursor of the last page", async () => {
   await waitFor(() => expect(screen.getAllByText("please")).toHaveLength(2));
   expect(asked).toContain("/api/v1/search?q=refill&agent=shop&cursor=c1");
 });
+
+test("a search shows only the filter that it knows, and no count of another list", async () => {
+  const { unmount } = renderApp("/runs?q=refill", { "/api/v1/search": { hits: [], next: null } });
+  await screen.findByText("No span contains all of these words");
+  expect(screen.queryByRole("radio", { name: "Failed" })).toBeNull();
+  expect(screen.queryByText(/\d runs?$/)).toBeNull();
+  unmount();
+  renderApp("/runs", { "/api/v1/runs": problem(503, "Temporarily unavailable", "the store is busy") });
+  await screen.findByRole("alert", {}, { timeout: 5000 });
+  expect(screen.queryByText(/\d runs?$/)).toBeNull();
+});

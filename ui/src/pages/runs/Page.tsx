@@ -40,6 +40,7 @@ export function RunsPage() {
         shown={runs.runs.length}
         hasMore={runs.hasMore}
         isUnknown={runs.isLoading || Boolean(runs.error)}
+        isSearch={Boolean(filters.q)}
         onChange={change}
         firstFilter={firstFilter}
       />
