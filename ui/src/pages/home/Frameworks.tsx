@@ -27,7 +27,7 @@ export function Frameworks() {
             <th scope="col" title="Tool calls of a run that repeat one that failed, with the same arguments">
               Retries, mean
             </th>
-            <th scope="col">Time of a run: p50, p95</th>
+            <th scope="col">Time of a run, p50</th>
           </tr>
         </thead>
         <tbody>
@@ -83,7 +83,8 @@ function Row({
       </td>
       <td>
         <Figure
-          value={latency && `${formatDuration(latency.p50.value)}, ${formatDuration(latency.p95.value)}`}
+          value={latency && formatDuration(latency.p50.value)}
+          also={latency && `p95 ${formatDuration(latency.p95.value)}`}
           n={latency?.n}
         />
       </td>
@@ -91,9 +92,14 @@ function Row({
   );
 }
 
-type FigureProps = { value: string | null | undefined; range?: string | null | undefined; n: number | undefined };
+type FigureProps = {
+  also?: string | null | undefined;
+  value: string | null | undefined;
+  range?: string | null | undefined;
+  n: number | undefined;
+};
 
-function Figure({ value, range, n }: FigureProps) {
+function Figure({ value, range, also, n }: FigureProps) {
   if (value == null || n === undefined) return <span className={dataTable.faint}>unknown: not recorded</span>;
   return (
     <>
@@ -102,7 +108,9 @@ function Figure({ value, range, n }: FigureProps) {
         {range && <span className={dataTable.faint}> ({range})</span>}
       </span>
       <br />
-      <span className={dataTable.faint}>n = {formatCount(n)}</span>
+      <span className={dataTable.faint}>
+        {also && `${also}, `}n = {formatCount(n)}
+      </span>
     </>
   );
 }

@@ -1,6 +1,6 @@
 // What the home page knows: the agents, the chosen one's report, and where its issues can be seen.
 import { useQueries, useQuery } from "@tanstack/react-query";
-import { agentsQuery, evidenceQuery, reportQuery } from "../../api/queries.ts";
+import { agentsQuery, captureQuery, evidenceQuery, reportQuery, warningsQuery } from "../../api/queries.ts";
 import type { AgentSummary, Evidence, Report } from "../../api/types.ts";
 
 const PLACES_PER_LEAF = 3;
@@ -26,6 +26,9 @@ export function chooseAgent(agents: AgentSummary[], wanted: string | undefined):
 
 export function useHome(wanted: string | undefined): HomeState {
   const agents = useQuery(agentsQuery());
+  // What stands above the card is asked for with it, so that the card does not move when it comes.
+  useQuery(captureQuery());
+  useQuery(warningsQuery());
   const chosen = agents.data ? chooseAgent(agents.data.agents, wanted) : undefined;
   const report = useQuery({ ...reportQuery(chosen?.name ?? ""), enabled: chosen !== undefined });
   const leaves = (report.data?.recommendations ?? []).flatMap((advice) => advice.leaf ?? []);

@@ -131,7 +131,7 @@ test("frameworks are told by version with n and interval, and what is unknown as
   await screen.findByText("langgraph 1.0.4");
   const [first, second] = screen.getAllByRole("rowheader", { name: /langgraph|agno/ }).map((one) => one.closest("tr"));
   expect(first?.textContent).toContain("langgraph 1.0.457 runs80.0% (67.0–89.0%)40 of n = 50 runs");
-  expect(first?.textContent).toContain("1.07 s (0 ms – 1.29 s)n = 570.50 (0.28–0.71)n = 564.87 s, 11.8 sn = 57");
+  expect(first?.textContent).toContain("1.07 s (0 ms – 1.29 s)n = 570.50 (0.28–0.71)n = 564.87 sp95 11.8 s, n = 57");
   expect(second?.textContent).toBe(`agno1 rununknown: n = 0${"unknown: not recorded".repeat(3)}`);
   expect(document.body.textContent).toContain("Of the latest 287 runs; of 224 the framework is not known");
 });
