@@ -44,6 +44,15 @@ test("a reader that waits says why", async () => {
   expect((await screen.findByRole("alert")).textContent).toContain("the disk is full");
 });
 
+test("where no source tells how many runs it started, none is counted", async () => {
+  const silent = { ...source, runs: null, runs_in_flight: null };
+  const total = { ...ledger.total, runs: { ...runs, started: 0 } };
+  renderApp("/capture", { [at]: { ...ledger, total, spool: { ...reading, processes: 0 }, sources: [silent] } });
+  expect((await screen.findByRole("table")).textContent).toContain("not told");
+  expect(document.body.textContent).not.toContain("of 0 started");
+  expect(screen.getByText("No program on this machine has left anything to read.")).toBeTruthy();
+});
+
 test("without a source the page says what will be there", async () => {
   renderApp("/capture", { [at]: none });
   expect(await screen.findByText("Nothing was captured yet")).toBeTruthy();

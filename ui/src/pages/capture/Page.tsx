@@ -46,19 +46,27 @@ function ReaderState({ ledger: { spool } }: { ledger: CaptureLedger }) {
       </p>
     );
   }
-  return <p className={css.note}>Reading what {plural(spool.processes, "program")} on this machine left to read.</p>;
+  return (
+    <p className={css.note}>
+      {spool.processes === 0
+        ? "No program on this machine has left anything to read."
+        : `Reading what ${plural(spool.processes, "program")} on this machine left to read.`}
+    </p>
+  );
 }
 
 function Sources({ ledger: { total, sources } }: { ledger: CaptureLedger }) {
   const now = useNow();
   return (
     <>
-      <p>
-        {formatCount(total.runs.stored)} of {plural(total.runs.started, "started run")} stored,{" "}
-        {formatCount(total.runs_in_flight)} under way, {formatCount(total.runs.rejected)} rejected,{" "}
-        {formatCount(total.runs.dropped)} dropped
-        {total.runs.unsampled ? `; ${formatCount(total.runs.unsampled)} more left out on purpose` : null}
-      </p>
+      {total.runs.started > 0 && (
+        <p>
+          {formatCount(total.runs.stored)} of {plural(total.runs.started, "started run")} stored,{" "}
+          {formatCount(total.runs_in_flight)} under way, {formatCount(total.runs.rejected)} rejected,{" "}
+          {formatCount(total.runs.dropped)} dropped
+          {total.runs.unsampled ? `; ${formatCount(total.runs.unsampled)} more left out on purpose` : null}
+        </p>
+      )}
       <Card title="Sources" count={formatCount(sources.length)}>
         <DataTable label="Sources">
           <thead>
