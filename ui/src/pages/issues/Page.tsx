@@ -74,7 +74,9 @@ function Content({ issues, isFiltered }: { issues: ReturnType<typeof useIssues>;
           <thead>
             <tr>
               <th scope="col">Severity</th>
-              <th scope="col">Issue</th>
+              <th scope="col" className={css.issue}>
+                Issue
+              </th>
               <th scope="col">State</th>
               <th scope="col">Share of runs (95% interval)</th>
               <th scope="col" className={dataTable.number} title="Findings of the current UTC day">
