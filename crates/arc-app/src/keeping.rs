@@ -4,7 +4,7 @@
 //! that retention does not keep, and storage is compacted after runs were deleted. Each works in small steps, between
 //! which whoever ingests has its turn. What retention removed is logged, and kept as a [`Removed`] per project.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_model::{ProjectId, Timestamp, TraceId};
 use arc_store::{Compacted, Deleted, Page, SearchHit, SearchQuery, Selection, Storage, StoreError};
@@ -231,6 +231,7 @@ impl App {
 
     async fn index_loop(&self) {
         while !self.tasks().is_stopping() {
+            let begin = Instant::now();
             let pause = match self.inner.traces.index_text(INDEX_STEP).await {
                 Ok(indexed) if indexed >= u64::from(INDEX_STEP) => STEP_PAUSE,
                 Ok(_) => INDEX_PAUSE,
@@ -241,6 +242,7 @@ impl App {
                     INDEX_PAUSE * 30
                 }
             };
+            self.give_way(begin.elapsed()).await;
             self.pause(pause).await;
         }
     }

@@ -19,10 +19,10 @@ use arc_store::{Settled, StoreError, Unsettled};
 use crate::{App, AppError, app::lock, runs::with_supplements};
 
 /// Traces settled in one transaction.
-const BATCH: u32 = 32;
+const BATCH: u32 = 128;
 /// While spans arrive, a batch is followed by a pause of so many times the time it took: senders wait for an answer, and
 /// analysis can catch up later.
-const GIVE_WAY: u32 = 3;
+const GIVE_WAY: u32 = 7;
 /// Longest such pause.
 const LONGEST_WAY: Duration = Duration::from_secs(1);
 /// Longest pause after a failure, in polls.
@@ -50,7 +50,7 @@ impl App {
     }
 
     /// Pauses after work that took so long, as long as spans arrive.
-    async fn give_way(&self, worked: Duration) {
+    pub(crate) async fn give_way(&self, worked: Duration) {
         if self.inner.arriving.load(Ordering::Relaxed) == 0 {
             return;
         }
