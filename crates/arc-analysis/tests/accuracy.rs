@@ -70,6 +70,17 @@ fn detectors_that_are_certain_fire_on_at_most_two_percent_of_successful_runs() {
 }
 
 #[test]
+fn detectors_of_what_a_run_does_in_vain_fire_on_failed_runs_far_more_often() {
+    for (name, leaf) in
+        [("agentdojo", "resource-abuse"), ("tau-bench", "resource-abuse"), ("tau-bench", "excessive-steps")]
+    {
+        let Some(section) = measured(name) else { continue };
+        let row = section.detectors.iter().find(|row| row.leaf == leaf).unwrap();
+        assert!(row.on_bad.estimate.unwrap() > 2.0 * row.on_good.estimate.unwrap(), "{name} {leaf}: {row:?}");
+    }
+}
+
+#[test]
 fn errors_of_trail_are_placed_and_named_better_than_published() {
     let Some(section) = measured("trail") else { return };
     for subset in ["gaia", "swe-bench"] {

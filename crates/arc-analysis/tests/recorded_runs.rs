@@ -103,9 +103,11 @@ fn on_airline_runs_failures_are_found_more_often_where_runs_failed() {
     // 84 runs succeeded, 116 failed.
     let lines = by_leaf.iter().map(|(leaf, [succeeded, failed])| format!("{leaf}: {succeeded}/84 {failed}/116\n"));
     expect![[r"
-        any: 9/84 32/116
+        any: 9/84 33/116
+        excessive-steps: 0/84 5/116
         redundant-calls: 0/84 4/116
         reflection-errors: 0/84 3/116
+        resource-abuse: 1/84 3/116
         step-limit: 0/84 5/116
         tool-error: 9/84 27/116
     "]]

@@ -10,8 +10,8 @@ use super::{View, flow, unhandled_exception::shares_words};
 ///
 /// Invariant: following effects to their causes ends, because every rule points from a leaf to one
 /// that comes before it here, or from a failed call to an earlier one: truncated output, broken JSON, tool not offered or
-/// arguments invalid, what a call was turned away for, first tool error, loop, repeated tool error, second attempt, step
-/// limit, exception.
+/// arguments invalid, what a call was turned away for, first tool error, loop, repeated tool error, second attempt,
+/// effort without effect, step limit, exception.
 pub(super) fn assign(findings: Vec<Finding>, view: &View<'_>) -> Vec<Finding> {
     let index = Index::of(&findings, view);
     let causes: Vec<Option<usize>> = findings.iter().map(|finding| index.cause_of(finding)).collect();
@@ -82,6 +82,10 @@ impl<'a> Index<'a> {
             leaf if TURNED_AWAY.contains(&leaf) => self.repetition(at),
             "reflection-errors" => finding.evidence().last().and_then(|first| self.at("tool-error", first.span_id)),
             "repeated-call-loop" => self.at("tool-error", at),
+            "resource-abuse" => {
+                let mut spans = finding.evidence().iter().map(|evidence| evidence.span_id);
+                spans.find_map(|span| self.at("repeated-call-loop", span))
+            }
             "step-limit" => self.last_call.and_then(|last| self.at("repeated-call-loop", last)),
             "unhandled-exception" => self.error_below(finding),
             _ => None,

@@ -16,9 +16,11 @@ mod call_error;
 mod cause;
 mod flow;
 mod injection;
+mod outlier;
 mod result;
 mod same_call;
 mod schema;
+mod stated;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -26,9 +28,14 @@ mod tests;
 mod view;
 
 mod api_timeout;
+mod context_loss;
 mod coordination;
+mod costly_operations;
+mod delays;
 mod empty_answer;
 mod empty_result_used;
+mod excessive_steps;
+mod goal_deviation;
 mod ignored_tool_result;
 mod model_json_malformed;
 mod output_truncated;
@@ -38,14 +45,17 @@ mod prompt_injection;
 mod redundant_calls;
 mod reflection_errors;
 mod repeated_call_loop;
+mod resource_abuse;
 mod step_limit;
 mod tool_arguments_invalid;
 mod tool_error;
 mod tool_not_offered;
+mod tool_result_contradicted;
 mod turned_away;
 mod ungrounded_claim;
 mod unhandled_exception;
 mod unsafe_action;
+mod wrong_tool;
 
 pub use call::{Call, Request};
 pub use call_error::{CallError, error_of};
@@ -122,13 +132,21 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &reflection_errors::ReflectionErrors,
     &repeated_call_loop::RepeatedCallLoop,
     &redundant_calls::RedundantCalls,
+    &resource_abuse::ResourceAbuse,
+    &wrong_tool::WrongTool,
+    &context_loss::ContextLoss,
     &coordination::Coordination,
     &ignored_tool_result::IgnoredToolResult,
     &empty_result_used::EmptyResultUsed,
     &ungrounded_claim::UngroundedClaim,
+    &tool_result_contradicted::ToolResultContradicted,
     &unsafe_action::UnsafeAction,
     &empty_answer::EmptyAnswer,
     &premature_stop::PrematureStop,
+    &goal_deviation::GoalDeviation,
+    &excessive_steps::ExcessiveSteps,
+    &costly_operations::CostlyOperations,
+    &delays::Delays,
     &step_limit::StepLimit,
     &unhandled_exception::UnhandledException,
     &prompt_injection::PromptInjection,

@@ -49,7 +49,8 @@ impl Detector for PrematureStop {
     }
 }
 
-fn items<'a>(call: &Call<'a>) -> Option<Vec<(&'a str, &'a Json)>> {
+/// Returns the items of a list of what is to do, each with its status.
+pub(super) fn items<'a>(call: &Call<'a>) -> Option<Vec<(&'a str, &'a Json)>> {
     let Some(Payload::Json(Json::Object(arguments))) = call.arguments else { return None };
     let list = LISTS.iter().find_map(|name| arguments.get(*name)?.as_array())?;
     let items: Vec<(&str, &Json)> =
@@ -57,12 +58,13 @@ fn items<'a>(call: &Call<'a>) -> Option<Vec<(&'a str, &'a Json)>> {
     (!items.is_empty() && items.len() == list.len()).then_some(items)
 }
 
+/// Returns whether a status says that an item is not done.
+pub(super) fn is_open(status: &str) -> bool {
+    OPEN.contains(&status.to_lowercase().as_str())
+}
+
 fn sighting(view: &View<'_>, call: &Call<'_>, items: &[(&str, &Json)]) -> Option<Sighting> {
-    let open: Vec<&Json> = items
-        .iter()
-        .filter(|(status, _)| OPEN.contains(&status.to_lowercase().as_str()))
-        .map(|(_, item)| *item)
-        .collect();
+    let open: Vec<&Json> = items.iter().filter(|(status, _)| is_open(status)).map(|(_, item)| *item).collect();
     let first = open.first()?;
     // Without an answer after it, the run was stopped rather than ended.
     let answer = view.models().last().filter(|last| view.order(last.span_id) > view.order(call.span.span_id))?;
