@@ -129,8 +129,10 @@ fn questions_that_training_never_saw_are_judged_by_the_shipped_weights_wherever_
 #[test]
 fn a_single_agents_decisive_step_is_told_where_it_first_changes_something() {
     let Some(section) = measured("agentrx") else { return };
-    let exact = figure(&section, "tau_retail", "root step ±0");
-    assert!(exact.value.unwrap() >= exact.constant.as_ref().unwrap().value, "{:?}", exact.value);
+    for measure in ["root step ±0", "root step ±1", "root step ±3"] {
+        let near = figure(&section, "tau_retail", measure);
+        assert!(near.value.unwrap() > near.constant.as_ref().unwrap().value, "{measure} {:?}", near.value);
+    }
 }
 
 #[test]

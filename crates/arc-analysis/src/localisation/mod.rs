@@ -223,6 +223,9 @@ impl Judged<'_> {
                 because: Vec::new(),
             });
         }
+        if shape == Shape::One {
+            blur(&mut candidates);
+        }
         candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         for candidate in candidates.iter_mut().take(3) {
             let step = self.steps.iter().find(|step| step.span.span_id == candidate.span_id);
@@ -240,6 +243,30 @@ impl Judged<'_> {
         let failed = self.heads.get(head).and_then(|head| scores.get(*head)).map(|score| sigmoid(f64::from(*score)));
         let threshold = self.model.threshold(head);
         (failed, failed.zip(threshold).is_some_and(|(failed, threshold)| failed >= threshold))
+    }
+}
+
+/// Gives each step a part of what its neighbours are held for.
+///
+/// Labels are as blurred as this: two teams of people named the same step in 35 % of the runs that `AgentRx`'s authors
+/// had labelled twice, and one within three steps of it in 56 %, so each of the six steps around is as likely as a tenth
+/// of the one. A step among probable ones is the better guess where many are about as probable, as those of a single
+/// agent are; among speakers that take turns the next step is another agent's, and nothing is gained.
+fn blur(candidates: &mut [Candidate]) {
+    const REACH: usize = 3;
+    const PART: f64 = 0.1;
+    let own: Vec<f64> = candidates.iter().map(|candidate| candidate.probability).collect();
+    let around = |place: usize| -> f64 {
+        let window = own.get(place.saturating_sub(REACH)..own.len().min(place + REACH + 1));
+        window.unwrap_or_default().iter().sum()
+    };
+    let blurred: Vec<f64> =
+        own.iter().enumerate().map(|(place, own)| own * (1.0 - PART) + around(place) * PART).collect();
+    let total: f64 = blurred.iter().sum();
+    if total > 0.0 {
+        for (candidate, probability) in candidates.iter_mut().zip(blurred) {
+            candidate.probability = probability / total;
+        }
     }
 }
 

@@ -24,6 +24,24 @@ fn probabilities_of_steps_are_ranked_and_at_most_one_together() {
 }
 
 #[test]
+fn a_step_among_probable_ones_is_a_better_guess_than_one_that_stands_alone() {
+    let mut candidates: Vec<Candidate> = [0.30, 0.0, 0.0, 0.0, 0.0, 0.29, 0.21, 0.20]
+        .into_iter()
+        .zip(1_u8..)
+        .map(|(probability, id)| Candidate {
+            span_id: arc_model::SpanId::from_bytes([id; 8]).unwrap(),
+            agent: "a".to_owned(),
+            probability,
+            because: Vec::new(),
+        })
+        .collect();
+    blur(&mut candidates);
+    let of = |place: usize| candidates[place].probability;
+    assert!(of(5) > of(0) && of(0) > of(7) && of(1) > 0.0);
+    assert!(((0..8).map(of).sum::<f64>() - 1.0).abs() < 1e-9);
+}
+
+#[test]
 fn an_empty_run_has_no_suspects() {
     let trace = sketch::parse("agent a").unwrap();
     let diagnosis = diagnose(&trace);
