@@ -19,6 +19,7 @@ mod home;
 mod import;
 mod issues;
 mod keeping;
+mod known_waste;
 mod label;
 mod real_data;
 mod reference;
