@@ -49,6 +49,7 @@ const OUTSIDE_WORLDS: &[(&str, &[&str])] = &[
     ("tokio", &["arc-store-backends", "arc-app", "arc-server", "arc-eval", "scripted-llm", "ingest"]),
     ("anyhow", &["arc-eval", "scripted-llm", "xtask", "ingest"]),
     ("ureq", &["arc-eval", "arc-ship"]),
+    ("parquet", &["arc-eval"]),
 ];
 
 /// Returns a complaint for every dependency that the tables above do not allow. Dependencies of

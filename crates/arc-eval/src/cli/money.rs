@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use arc_model::CostDimension;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
 #[derive(Debug, Args)]
 pub(crate) struct Cost {
@@ -28,6 +28,9 @@ pub(crate) struct Cost {
     /// Print the lines as CSV, amounts in nano-dollars
     #[arg(long)]
     pub(crate) csv: bool,
+    /// Write the lines into a Parquet file, amounts in nano-dollars
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "json"], value_hint = ValueHint::FilePath)]
+    pub(crate) parquet: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

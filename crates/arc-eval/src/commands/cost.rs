@@ -1,5 +1,8 @@
 //! `arc-eval cost`: how cost and time divide, and what could be saved.
 
+use std::{fs, path::Path};
+
+use anyhow::Context;
 use arc_analysis::{
     cost::{CostReport, savings::Savings},
     replay::Proof,
@@ -42,6 +45,9 @@ pub(super) async fn run(config: &Config, arguments: &Cost) -> Result<(), Failure
     if arguments.csv {
         return Ok(output::data(&cost::csv(&report))?);
     }
+    if let Some(path) = &arguments.parquet {
+        return write_parquet(path, &report);
+    }
     let savings = match &chosen {
         Some(agent) if !arguments.no_savings => Some(app.savings(&config.project, agent, since).await?),
         _ => None,
@@ -55,6 +61,22 @@ pub(super) async fn run(config: &Config, arguments: &Cost) -> Result<(), Failure
         return output::json(&answer);
     }
     Ok(output::data(&cost::text(&answer))?)
+}
+
+/// Writes the lines into a file, whole or not at all.
+fn write_parquet(path: &Path, report: &CostReport) -> Result<(), Failure> {
+    let bytes = output::parquet::file(report).context("write the lines as Parquet")?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    if let Err(problem) = written {
+        let _ = fs::remove_file(&beside);
+        return Err(Failure::usage(format!("cannot write {}: {problem}", path.display())));
+    }
+    let lines = output::number::counted(report.lines.len() as u64, "line");
+    let more = if report.is_cut { "; there are more: raise --limit" } else { "" };
+    output::talk(&format!("wrote {lines} to {}{more}", path.display()));
+    Ok(())
 }
 
 /// Returns what could be saved on an agent's latest runs; `None` where there is no agent.

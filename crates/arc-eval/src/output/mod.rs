@@ -19,6 +19,7 @@ pub(crate) mod issues;
 pub(crate) mod junit;
 pub(crate) mod label;
 pub(crate) mod number;
+pub(crate) mod parquet;
 pub(crate) mod prices;
 pub(crate) mod replay;
 pub(crate) mod run;

@@ -1,6 +1,10 @@
 //! `arc-eval cost` and `arc-eval prices`.
 
 use expect_test::expect;
+use parquet::{
+    file::reader::{FileReader, SerializedFileReader},
+    record::Field,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -75,6 +79,36 @@ fn cost_divides_by_model_and_says_what_a_success_costs() {
     let csv = home.run(&["cost", "--by", "tool", "--csv"]).ok();
     assert!(csv.starts_with("tool,agent,runs,succeeded,failed,priced_runs,calls,"), "{csv}");
     assert_eq!(csv.lines().count(), 3);
+}
+
+#[test]
+fn lines_are_written_as_parquet_with_what_the_csv_has() {
+    let home = Home::new("cost-parquet");
+    home.write("runs.json", otlp(&SIX_RUNS));
+    home.run(&["import", "runs.json"]).ok();
+    let wrote = home.run(&["cost", "--by", "tool", "--parquet", "cost.parquet"]);
+    assert_eq!((wrote.stdout.as_str(), wrote.stderr.as_str()), ("", "wrote 2 lines to cost.parquet\n"));
+    let file = SerializedFileReader::new(std::fs::File::open(home.path("cost.parquet")).unwrap()).unwrap();
+    let schema = file.metadata().file_metadata().schema().get_fields();
+    let header: Vec<&str> = schema.iter().map(|field| field.name()).collect();
+    let mut lines = vec![header.join(",")];
+    for row in file.get_row_iter(None).unwrap() {
+        let row = row.unwrap();
+        let cells = row.get_column_iter().map(|(_, cell)| match cell {
+            Field::Null => String::new(),
+            Field::Str(text) => text.clone(),
+            other => other.to_string(),
+        });
+        lines.push(cells.collect::<Vec<_>>().join(","));
+    }
+    let csv = home.run(&["cost", "--by", "tool", "--csv"]).ok();
+    assert_eq!(lines, csv.lines().collect::<Vec<_>>());
+    // The line of calls that asked for no tool has no name, which is not an empty one.
+    let rows: Vec<_> = file.get_row_iter(None).unwrap().map(|row| row.unwrap().into_columns().remove(0).1).collect();
+    assert!(rows.contains(&Field::Null) && rows.contains(&Field::Str("track_parcel".to_owned())), "{rows:?}");
+    let nowhere = home.run(&["cost", "--parquet", "no/such/folder/cost.parquet"]);
+    assert_eq!(nowhere.code, Some(2));
+    assert!(nowhere.stderr.contains("cannot write no/such/folder/cost.parquet"), "{}", nowhere.stderr);
 }
 
 #[test]
