@@ -354,6 +354,7 @@ pub(crate) struct Connect {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Replay {
     /// The model to ask
     #[arg(long, value_name = "NAME")]
@@ -381,6 +382,9 @@ pub(crate) struct Replay {
     pub(crate) input: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    /// Go through whole runs: each call in turn, with tools answered from the recording
+    #[arg(long)]
+    pub(crate) whole_run: bool,
     /// How many calls at most; of more a random sample, the same every time
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) calls: u32,

@@ -66,7 +66,7 @@ fn parts(answer: &[Message]) -> &[Part] {
     answer.iter().find(|message| !message.parts.is_empty()).map_or(&[], |message| message.parts.as_slice())
 }
 
-fn calls(answer: &[Message]) -> Vec<(&str, &Payload)> {
+pub(super) fn calls(answer: &[Message]) -> Vec<(&str, &Payload)> {
     let mut calls = Vec::new();
     for part in parts(answer) {
         if let Part::ToolCall { name, arguments, .. } = part {
@@ -124,7 +124,7 @@ fn compare_calls(recorded: &[(&str, &Payload)], replayed: &[(&str, &Payload)]) -
     (Agreement::Different, Some(Contrast::OtherArguments))
 }
 
-fn compare_payload(recorded: &Payload, replayed: &Payload) -> Agreement {
+pub(super) fn compare_payload(recorded: &Payload, replayed: &Payload) -> Agreement {
     match (recorded, replayed) {
         (Payload::Json(old), Payload::Json(new)) => compare_json(old, new),
         (old, new) if old.is_blank() && new.is_blank() => Agreement::Same,

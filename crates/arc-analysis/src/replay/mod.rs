@@ -2,6 +2,7 @@
 //!
 //! [`compare`] says of one call how the new answer stands to the recorded one, [`judge`] decides over many whether the
 //! new one is worse by no more than a margin, and [`Proof`] is what is kept of that. The statistics are in `paired`.
+//! [`Walk`] goes through a whole run instead of single calls.
 //!
 //! What this is not: it asks nobody (`arc-eval replay` does), and it invents no quality. The measure is agreement with
 //! the recorded answer: the same tool calls, the same JSON, the same text. An answer in other words may be as good, so
@@ -11,6 +12,7 @@
 mod agree;
 mod judge;
 mod paired;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use agree::{Comparison, basis, compare};
 pub use judge::{Stop, judge};
 pub use paired::{Cluster, Estimate, calls_needed, difference, mean};
+pub use whole::{Divergence, End, RecordedCall, Recording, Walk};
 
 /// What two answers are compared by: what the recorded one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

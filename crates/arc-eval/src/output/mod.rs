@@ -28,6 +28,7 @@ pub(crate) mod sarif;
 pub(crate) mod scenarios;
 pub(crate) mod search;
 mod style;
+pub(crate) mod whole_run;
 
 use std::io::{self, IsTerminal, Write};
 

@@ -174,23 +174,28 @@ fn citation(cited: &Cited) -> String {
 
 /// Lines of a word and what belongs to it.
 #[derive(Default)]
-struct Lines(String);
+pub(super) struct Lines(pub(super) String);
 
 impl Lines {
-    fn line(&mut self, word: &str, rest: &str) {
+    pub(super) fn line(&mut self, word: &str, rest: &str) {
         // The word is padded before it is coloured: colours have a width of their own.
         let word = style::aside(&format!("{word:<11}"));
         self.0.extend(["  ", &word, " ", rest, "\n"]);
     }
 
     fn reasons(&mut self, word: &str, reasons: &[(String, u64)]) {
-        for (index, (why, n)) in reasons.iter().enumerate() {
+        self.counted(word, reasons.iter().map(|(why, n)| (why.as_str(), *n)), "call");
+    }
+
+    /// Reasons with how many of something they hold for.
+    pub(super) fn counted<'a>(&mut self, word: &str, reasons: impl Iterator<Item = (&'a str, u64)>, noun: &str) {
+        for (index, (why, n)) in reasons.enumerate() {
             let why = plain_line(why, 160);
-            self.line(if index == 0 { word } else { "" }, &format!("{}: {why}", number::counted(*n, "call")));
+            self.line(if index == 0 { word } else { "" }, &format!("{}: {why}", number::counted(n, noun)));
         }
     }
 
-    fn list(&mut self, word: &str, items: &[String]) {
+    pub(super) fn list(&mut self, word: &str, items: &[String]) {
         if !items.is_empty() {
             let items: Vec<&str> = items.iter().map(String::as_str).collect();
             self.line(word, &super::listed(&items));

@@ -24,6 +24,7 @@ mod label;
 mod real_data;
 mod reference;
 mod replay;
+mod replay_whole;
 mod run;
 mod serve;
 mod spool;

@@ -16,14 +16,14 @@ use tokio::runtime::Runtime;
 use crate::{Home, Ran};
 
 /// A model that says what its script says, and knows what it was asked.
-struct Llm {
-    base: String,
-    desk: Arc<Desk>,
+pub(crate) struct Llm {
+    pub(crate) base: String,
+    pub(crate) desk: Arc<Desk>,
     _runtime: Runtime,
 }
 
 impl Llm {
-    fn start(script: &str) -> Self {
+    pub(crate) fn start(script: &str) -> Self {
         let desk = Arc::new(Desk::new(Script::parse(script).unwrap()));
         let runtime = Runtime::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -105,7 +105,7 @@ fn runs(count: u64) -> String {
     json!({"resourceSpans": [{"scopeSpans": [{"spans": spans.collect::<Vec<_>>()}]}]}).to_string()
 }
 
-fn span(run: u64, id: u64, attributes: &[(&str, Value)]) -> Value {
+pub(crate) fn span(run: u64, id: u64, attributes: &[(&str, Value)]) -> Value {
     let start = 1_750_000_000_000_000_000_u64 + run * 60_000_000_000;
     let attributes: Vec<Value> = attributes.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
     json!({

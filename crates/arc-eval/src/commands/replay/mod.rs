@@ -1,18 +1,22 @@
 //! `arc-eval replay`: recorded model calls asked again of another model, or with other instructions, and whether the
 //! answers are as good.
 //!
-//! Reading order: [`run`], `plan` (which calls, and what they may cost), `work` (asking them, within the spend cap),
-//! `journal` (what was asked is never asked twice), `endpoint` (HTTP). What an answer is worth is decided in
+//! Reading order: [`run`], `plan` (which calls, and what they may cost), `work` (asking them), `purse` (the spend cap),
+//! `journal` (what was asked is never asked twice), `endpoint` (HTTP); `whole_run` does the same with runs. What an answer is worth is decided in
 //! `arc_analysis::replay`; how a request is written in `arc_formats::encode`. Nothing of a trace is ever executed.
 
 mod endpoint;
 mod journal;
 mod plan;
 mod proofs;
+mod purse;
+mod whole_run;
 mod work;
 
 use std::{
+    collections::BTreeMap,
     fs,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +25,8 @@ use std::{
 
 use anyhow::Context;
 use arc_analysis::replay::{Proof, judge};
+use arc_app::App;
+use arc_catalog::PriceOverride;
 use arc_formats::{encode::Api, provider::address::Address};
 use arc_model::{AgentName, NanoUsd, Timestamp, TraceId};
 
@@ -52,13 +58,14 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
         (select::files(config, &arguments.input, &arguments.reading).await?.0, false)
     };
     let agent = select::agent(&app, config, arguments.agent.as_deref()).await?;
+    if arguments.whole_run {
+        return run_whole(&app, config, &agent, arguments, &target, &own).await;
+    }
     let plan = plan::make(&app, config, &agent, arguments, &target, &own).await?;
     if plan.calls.is_empty() {
-        let reasons: Vec<String> = plan.skipped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
-        let why = if reasons.is_empty() { "it made none".to_owned() } else { reasons.join("; ") };
-        return Err(Failure::usage(format!("no model call of `{agent}` can be asked again: {why}")));
+        return Err(none_can_be_asked("model call", &agent, &plan.skipped));
     }
-    let cap = cap(arguments, &plan, &target)?;
+    let cap = cap(arguments, plan.is_priced, &target)?;
     if arguments.dry_run {
         return output::replay::print_plan(&plan.preview(&agent, &target, arguments.margin), arguments.json);
     }
@@ -71,21 +78,79 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
             arguments.margin * 100.0,
         ));
     }
-    let endpoint = Endpoint::new(&target, api_key(arguments, &target)?);
+    let (folder, endpoint, journal) = ready(config, arguments, &target)?;
+    let path = journal.path().to_owned();
+    let limits = limits(arguments, cap);
+    let (clock, to) = (app.clone(), target.clone());
+    let (plan, done) = until_stopped(move |stop| {
+        let done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &|| clock.now());
+        done.map(|done| (plan, done))
+    })
+    .await?;
+    let proof = proof(&agent, &plan, &target, &done, app.now(), arguments.margin);
+    if is_stored {
+        proofs::keep(&folder, &proof)?;
+    }
+    let trouble = done.trouble.clone();
+    output::replay::print(&report(proof, &plan, done, cap, path.display().to_string()), arguments.json)?;
+    all_asked(trouble)
+}
+
+/// Goes through whole runs.
+async fn run_whole(
+    app: &App,
+    config: &Config,
+    agent: &AgentName,
+    arguments: &Replay,
+    target: &Target,
+    own: &[PriceOverride],
+) -> Result<(), Failure> {
+    let plan = whole_run::make(app, config, agent, arguments, target, own).await?;
+    let runs = plan.runs.len() as u64;
+    if runs == 0 {
+        return Err(none_can_be_asked("run", agent, &plan.skipped));
+    }
+    let cap = cap(arguments, plan.is_priced, target)?;
+    if arguments.dry_run {
+        let whom = (agent, target.model.as_str(), target.url.as_str());
+        let estimate = plan.estimate(target, own);
+        return output::whole_run::print_plan(whom, (runs, plan.calls()), estimate, &plan.skipped, arguments.json);
+    }
+    let (_, endpoint, journal) = ready(config, arguments, target)?;
+    let path = journal.path().to_owned();
+    let limits = limits(arguments, cap);
+    let (clock, to, own) = (app.clone(), target.clone(), own.to_vec());
+    let (plan, done) = until_stopped(move |stop| {
+        let done = whole_run::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &|| clock.now());
+        done.map(|done| (plan, done))
+    })
+    .await?;
+    let trouble = done.trouble.clone();
+    output::whole_run::print(&whole_run::report(agent, target, plan, done, cap, &path), arguments.json)?;
+    all_asked(trouble)
+}
+
+/// Makes ready what asking needs: the folder of replays, the connection, the journal.
+fn ready(config: &Config, arguments: &Replay, target: &Target) -> Result<(PathBuf, Endpoint, Journal), Failure> {
+    let endpoint = Endpoint::new(target, api_key(arguments, target)?);
     let folder = config.home()?.join("replay");
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let journal = Journal::open(&folder, &target)?;
-    let path = journal.path().to_owned();
-    let limits =
-        Limits { cap, concurrency: arguments.concurrency.into(), repeat_unanswered: arguments.repeat_unanswered };
+    let journal = Journal::open(&folder, target)?;
+    Ok((folder, endpoint, journal))
+}
+
+fn limits(arguments: &Replay, cap: Option<NanoUsd>) -> Limits {
+    Limits { cap, concurrency: arguments.concurrency.into(), repeat_unanswered: arguments.repeat_unanswered }
+}
+
+/// Does what blocks beside the runtime, and tells it when somebody asks to stop.
+async fn until_stopped<T: Send + 'static>(
+    work: impl FnOnce(&AtomicBool) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let stop_asked = stop_asked()?;
-    let clock = app.clone();
-    let (is_asked, to, own) = (Arc::clone(&stop), target.clone(), own.clone());
-    let mut asking = tokio::task::spawn_blocking(move || {
-        let done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), &is_asked, &|| clock.now());
-        done.map(|done| (plan, done))
-    });
+    let is_asked = Arc::clone(&stop);
+    let mut asking = tokio::task::spawn_blocking(move || work(&is_asked));
     let asked = tokio::select! {
         asked = &mut asking => asked,
         () = stop_asked => {
@@ -94,19 +159,22 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
             asking.await
         }
     };
-    let (plan, done) = asked.context("ask the calls again")??;
-    let proof = proof(&agent, &plan, &target, &done, app.now(), arguments.margin);
-    if is_stored {
-        proofs::keep(&folder, &proof)?;
-    }
-    let trouble = done.trouble.clone();
-    output::replay::print(&report(proof, &plan, done, cap, path.display().to_string()), arguments.json)?;
+    asked.context("ask the calls again")?
+}
+
+fn all_asked(trouble: Option<String>) -> Result<(), Failure> {
     match trouble {
         Some(trouble) => Err(Failure::unreadable(format!(
             "not every call could be asked: {trouble}\nthe same command goes on from here and asks no call twice"
         ))),
         None => Ok(()),
     }
+}
+
+fn none_can_be_asked(what: &str, agent: &AgentName, skipped: &BTreeMap<String, u64>) -> Failure {
+    let reasons: Vec<String> = skipped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
+    let why = if reasons.is_empty() { "it made none".to_owned() } else { reasons.join("; ") };
+    Failure::usage(format!("no {what} of `{agent}` can be asked again: {why}"))
 }
 
 /// Returns what replays of an agent came to, the latest last.
@@ -166,13 +234,13 @@ fn api_key(arguments: &Replay, target: &Target) -> Result<Option<String>, Failur
 }
 
 /// Returns the spend cap; `None` is none.
-fn cap(arguments: &Replay, plan: &Plan, target: &Target) -> Result<Option<NanoUsd>, Failure> {
+fn cap(arguments: &Replay, is_priced: bool, target: &Target) -> Result<Option<NanoUsd>, Failure> {
     if arguments.max_cost == "none" {
         return Ok(None);
     }
     let usd = arguments.max_cost.parse().ok().filter(|usd: &f64| *usd >= 0.0).and_then(NanoUsd::from_usd);
     let cap = usd.ok_or_else(|| Failure::usage("--max-cost is an amount in US dollars, such as 2.50, or none"))?;
-    if !plan.is_priced {
+    if !is_priced {
         return Err(Failure::usage(format!(
             "no price is known for `{}`, so a spend cap cannot be kept\ngive it a price in {} in the data directory, or \
              replay without a cap: --max-cost none",

@@ -184,20 +184,9 @@ fn call(
     let encoded = encode(target.api, &ask).map_err(|why| why.to_string())?;
     left_out.extend(encoded.left_out);
     let body = encoded.body.to_string();
-    let key = TraceId::derive(&[
-        span.trace_id.as_bytes(),
-        span.span_id.as_bytes(),
-        target.url.as_bytes(),
-        target.model.as_bytes(),
-        body.as_bytes(),
-    ]);
-    let usage = span.usage.clone().filter(|usage| usage.input.is_some() && usage.output.is_some());
-    let expected = usage.map_or_else(
-        || estimated_usage(&body),
-        |usage| Usage { input: usage.input, output: usage.output, ..Usage::default() },
-    );
-    let recorded = Span { model: span.model.clone(), usage: span.usage.clone(), ..bare() };
-    let cost = price_span_with(&recorded, own);
+    let key = key(span.trace_id, span.span_id, target, &body);
+    let expected = expected(span).unwrap_or_else(|| estimated_usage(&body));
+    let cost = recorded_cost(span, own);
     Ok((
         model.to_owned(),
         Call {
@@ -216,13 +205,30 @@ fn call(
     ))
 }
 
+/// Names a request: what is sent in place of this call, to whom.
+pub(super) fn key(trace_id: TraceId, span_id: SpanId, target: &Target, body: &str) -> TraceId {
+    let pieces = [target.url.as_bytes(), target.model.as_bytes(), body.as_bytes()];
+    TraceId::derive(&[&[trace_id.as_bytes().as_slice(), span_id.as_bytes().as_slice()], pieces.as_slice()].concat())
+}
+
+/// Returns what asking a call again is expected to use: what it used, nothing of it cached.
+pub(super) fn expected(span: &Span) -> Option<Usage> {
+    let usage = span.usage.as_ref().filter(|usage| usage.input.is_some() && usage.output.is_some())?;
+    Some(Usage { input: usage.input, output: usage.output, ..Usage::default() })
+}
+
+/// Returns what a recorded call costs at the latest prices.
+pub(super) fn recorded_cost(span: &Span, own: &[PriceOverride]) -> Cost {
+    price_span_with(&Span { model: span.model.clone(), usage: span.usage.clone(), ..bare() }, own)
+}
+
 /// Where no tokens were counted: three bytes a token, which is more than most texts have.
-fn estimated_usage(body: &str) -> Usage {
+pub(super) fn estimated_usage(body: &str) -> Usage {
     Usage { input: Some(body.len() as u64 / 3 + 1), output: Some(1_000), ..Usage::default() }
 }
 
 /// Returns the schema that a request demanded of its answer.
-fn schema(span: &Span) -> Option<Json> {
+pub(super) fn schema(span: &Span) -> Option<Json> {
     let format = span.parameters.get("response_format")?;
     format.pointer("/json_schema/schema").or_else(|| format.get("schema")).filter(|schema| schema.is_object()).cloned()
 }
@@ -240,7 +246,7 @@ fn cost_of(target: &Target, name: &str, usage: &Usage, own: &[PriceOverride]) ->
 }
 
 /// Returns the price row of the asked model; `None` when it has no price.
-fn row_of(target: &Target, own: &[PriceOverride]) -> Option<String> {
+pub(super) fn row_of(target: &Target, own: &[PriceOverride]) -> Option<String> {
     let usage = Usage { input: Some(1_000), output: Some(1_000), ..Usage::default() };
     row(&cost_of(target, &target.model, &usage, own))
 }
@@ -259,6 +265,6 @@ fn bare() -> Span {
 }
 
 /// Returns values of a span's own: what is replayed outlives the trace.
-fn owned<T: Clone>(shared: &[Arc<T>]) -> Vec<T> {
+pub(super) fn owned<T: Clone>(shared: &[Arc<T>]) -> Vec<T> {
     shared.iter().map(|value| T::clone(value)).collect()
 }

@@ -1,0 +1,171 @@
+//! `arc-eval replay --whole-run`: whole recorded runs gone through by a scripted model.
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::{
+    Home,
+    replay::{Llm, span},
+};
+
+/// Runs that look a parcel up and then answer: two model calls, 1,000 tokens in and 20 out each.
+fn runs(count: u64) -> String {
+    let spans = (1..=count).flat_map(|run| {
+        let question =
+            json!({"role": "user", "parts": [{"type": "text", "content": format!("Where is parcel {run}?")}]});
+        let asks = json!({"type": "tool_call", "id": "c1", "name": "track", "arguments": {"parcel": run}});
+        let result = json!({"type": "tool_call_response", "id": "c1", "result": format!("parcel {run} is in Oslo")});
+        let asked = json!([question, {"role": "assistant", "parts": [asks]}, {"role": "tool", "parts": [result]}]);
+        let answer = json!({"type": "text", "content": "In Oslo"});
+        let root = [
+            ("gen_ai.operation.name", json!({"stringValue": "invoke_agent"})),
+            ("gen_ai.agent.name", json!({"stringValue": "post"})),
+        ];
+        let text = |value: &Value| json!({"stringValue": value.to_string()});
+        let call = |messages: Value, part: &Value| {
+            vec![
+                ("gen_ai.operation.name", json!({"stringValue": "chat"})),
+                ("gen_ai.provider.name", json!({"stringValue": "openai"})),
+                ("gen_ai.request.model", json!({"stringValue": "gpt-4o"})),
+                ("gen_ai.usage.input_tokens", json!({"intValue": "1000"})),
+                ("gen_ai.usage.output_tokens", json!({"intValue": "20"})),
+                ("gen_ai.input.messages", text(&messages)),
+                ("gen_ai.output.messages", text(&json!([{"role": "assistant", "parts": [part]}]))),
+            ]
+        };
+        [span(run, 1, &root), span(run, 2, &call(json!([question]), &asks)), later(span(run, 3, &call(asked, &answer)))]
+    });
+    json!({"resourceSpans": [{"scopeSpans": [{"spans": spans.collect::<Vec<_>>()}]}]}).to_string()
+}
+
+/// Two seconds after the first call.
+fn later(mut span: Value) -> Value {
+    for name in ["startTimeUnixNano", "endTimeUnixNano"] {
+        let at: u64 = span[name].as_str().unwrap().parse().unwrap();
+        span[name] = json!((at + 2_000_000_000).to_string());
+    }
+    span
+}
+
+/// Tracks parcels as recorded, but parcel 3, of which it asks the weight; parcel 4 it answers for without looking.
+const SCRIPT: &str = r#"
+[[reply]]
+match = { contains = "is in Oslo" }
+text = "In Oslo."
+usage = { input = 1000, output = 20 }
+
+[[reply]]
+match = { contains = "parcel 1?" }
+tool_calls = [{ name = "track", arguments = { parcel = 1 } }]
+usage = { input = 1000, output = 20 }
+
+[[reply]]
+match = { contains = "parcel 2?" }
+tool_calls = [{ name = "track", arguments = { parcel = 2 } }]
+usage = { input = 1000, output = 20 }
+
+[[reply]]
+match = { contains = "parcel 3?" }
+tool_calls = [{ name = "weigh", arguments = { parcel = 3 } }]
+usage = { input = 1000, output = 20 }
+
+[[reply]]
+text = "In Oslo."
+usage = { input = 1000, output = 20 }
+"#;
+
+fn home(test: &str, count: u64) -> Home {
+    let home = Home::new(test);
+    home.write("runs.json", runs(count));
+    home.run(&["import", "runs.json"]).ok();
+    home
+}
+
+fn arguments<'a>(llm: &'a Llm, more: &[&'a str]) -> Vec<&'a str> {
+    [&["replay", "--whole-run", "--model", "gpt-4o-mini", "--base-url", &llm.base][..], more].concat()
+}
+
+#[test]
+fn runs_are_gone_through_and_a_call_that_was_not_recorded_is_counted_as_diverged() {
+    let home = home("replay-whole", 4);
+    let llm = Llm::start(SCRIPT);
+    let found = home.run(&arguments(&llm, &["--json"])).json();
+    let counts =
+        ["runs", "same", "different", "undecided", "diverged", "not_finished"].map(|name| found[name].as_u64());
+    assert_eq!(counts, [Some(4), Some(2), Some(0), Some(1), Some(1), Some(0)], "{found:#}");
+    let of = |run: u64| {
+        let id = format!("{run:032x}");
+        found["each"].as_array().unwrap().iter().find(|each| each["trace_id"] == id.as_str()).unwrap().clone()
+    };
+    assert_eq!((&of(1)["end"], &of(1)["step"]), (&json!("answered"), &json!(2)));
+    assert_eq!((&of(3)["end"], &of(3)["step"]), (&json!("diverged"), &json!(1)));
+    assert_eq!((&of(3)["why"], &of(3)["tool"]), (&json!("unrecorded_call"), &json!("weigh")));
+    assert_eq!((&of(4)["agreement"], &of(4)["has_same_calls"]), (&json!("undecided"), &json!(false)));
+    // 1,000 tokens at $0.15 and 20 at $0.60 a million are 162,000 nano-dollars: two calls for runs 1 and 2, one for 3 and 4.
+    assert_eq!(found["spent"], 6 * 162_000);
+    // Recorded, a call costs 1,000 × 2,500 + 20 × 10,000; runs 1, 2 and 4 ended.
+    assert_eq!(found["cost"], json!({"n": 3, "recorded": 6 * 2_700_000, "replayed": 5 * 162_000}));
+    assert_eq!(
+        (&found["as_recorded_at_least"]["successes"], &found["as_recorded_at_most"]["successes"]),
+        (&json!(2), &json!(4))
+    );
+    // The tool was answered from the recording.
+    let sent = llm.desk.log();
+    assert_eq!(sent.len(), 6);
+    assert!(sent.iter().any(|entry| entry.asked.body["messages"][2]["content"] == "parcel 2 is in Oslo"));
+
+    // Nothing is paid for twice, neither whole nor call by call: the recorded requests are the same.
+    let again = home.run(&arguments(&llm, &["--json"])).json();
+    assert_eq!((&again["asked_now"], &again["from_journal"], &again["spent"]), (&json!(0), &json!(6), &found["spent"]));
+    let single = home.run(&["replay", "--model", "gpt-4o-mini", "--base-url", &llm.base, "--json"]).json();
+    assert_eq!((&single["from_journal"], &single["asked_now"]), (&json!(6), &json!(2)));
+}
+
+#[test]
+fn the_spend_cap_and_an_interruption_stop_a_run_where_it_is() {
+    let home = home("replay-whole-cap", 2);
+    let llm = Llm::start(SCRIPT);
+    // Three calls of $0.000162.
+    let capped = arguments(&llm, &["--json", "--max-cost", "0.0005", "--concurrency", "1"]);
+    let stopped = home.run(&capped).json();
+    assert_eq!(
+        (&stopped["same"], &stopped["not_finished"], &stopped["spent"]),
+        (&json!(1), &json!(1), &json!(3 * 162_000))
+    );
+    assert_eq!(stopped["stopped"], "the next call could have exceeded the spend cap");
+    let done = home.run(&arguments(&llm, &["--json"])).json();
+    assert_eq!((&done["same"], &done["asked_now"], &done["from_journal"]), (&json!(2), &json!(1), &json!(3)));
+    assert_eq!(llm.desk.log().len(), 4);
+}
+
+#[test]
+fn what_became_of_whole_runs_is_said_with_what_nobody_can_tell() {
+    let home = home("replay-whole-text", 4);
+    let llm = Llm::start(SCRIPT);
+    let plan = home.run(&arguments(&llm, &["--dry-run"])).ok();
+    expect![[r#"
+        plan
+          would ask   4 runs with 8 recorded calls
+          of          gpt-4o-mini at BASE/chat/completions
+          estimate    $0.001296 for the recorded calls; more where the model takes more steps
+    "#]]
+    .assert_eq(&format!("plan\n{}", plan.replace(&llm.base, "BASE")));
+    assert!(llm.desk.log().is_empty());
+    expect![[r#"
+        4 whole runs  gpt-4o → gpt-4o-mini, agent post
+          ended       2 as recorded, 0 otherwise, 1 undecided (other words, or other tool calls)
+          diverged    1: neither failed nor succeeded
+          the same    50.0 % – 100.0 % of 4 runs, 95 % confidence 15.0 % – 100.0 %
+          cost        $0.0162 → $0.00081 for the 3 runs that ended
+          spent       $0.000972 (cap $1.00); 6 asked now, 0 before
+          see         run 00000000000000000000000000000004: the recorded answer at step 1, after other tool calls
+                      run 00000000000000000000000000000003: diverged at step 1: asks for a call of weigh that was not recorded
+    "#]].assert_eq(&home.run(&arguments(&llm, &[])).ok());
+    let ran = home.run(&arguments(&llm, &["--from", "gpt-5"]));
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr.contains("no run of `post` can be asked again: it has calls of another model"),
+        "{}",
+        ran.stderr
+    );
+}
