@@ -53,7 +53,7 @@ pub use keeping::{Removed, Retention};
 pub use labels::Label;
 pub use launched::{Launch, LaunchedRun};
 pub use live::Follow;
-pub use runs::RunDetail;
+pub use runs::{RunDetail, RunFigures};
 pub use scenarios::{ScenarioDeed, ScenarioQuery};
 pub use spool::{SpoolSettings, SpoolState, SpoolStatus};
 pub use tasks::Tasks;

@@ -1,5 +1,6 @@
 //! Runs: listed as they settled, and shown with everything they did.
 
+use arc_analysis::cost::{Estimated, RunTiming, estimate, timing};
 use arc_model::{Finding, ProjectId, Run, Span, Trace, TraceId, supplement};
 use arc_store::{FindingQuery, Page, RunQuery, StoreError};
 
@@ -17,6 +18,15 @@ pub struct RunDetail {
     pub spans: Vec<Span>,
     /// What was found in it, in the order of the run.
     pub findings: Vec<Finding>,
+}
+
+/// What is computed of a run when it is shown.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunFigures {
+    /// How long it took, and what it waited for.
+    pub timing: RunTiming,
+    /// What its calls without token counts would have cost; `None` where there is none.
+    pub estimated: Option<Estimated>,
 }
 
 impl App {
@@ -46,6 +56,13 @@ impl App {
             }
         }
         Ok(Some(RunDetail { run, spans: trace.spans().to_vec(), findings }))
+    }
+
+    /// Returns what is computed of a run when it is shown.
+    pub async fn run_figures(&self, detail: &RunDetail) -> Result<RunFigures, AppError> {
+        let (trace, catalog) = (Trace::new(detail.run.trace_id, detail.spans.iter().cloned()), self.inner.catalog);
+        let compute = move || RunFigures { timing: timing(&trace), estimated: estimate(&trace, catalog.prices()) };
+        self.tasks().compute(compute).await.map_err(AppError::Interrupted)
     }
 }
 

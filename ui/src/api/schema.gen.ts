@@ -1247,6 +1247,31 @@ export interface components {
             /** @description Runs that ended so. */
             runs: components["schemas"]["Rate"];
         };
+        /** @description Calls without token counts, by the tokens of their text. */
+        Estimated: {
+            /**
+             * Format: int64
+             * @description Calls that are estimated.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Their input tokens.
+             */
+            input_tokens: number;
+            /**
+             * Format: int64
+             * @description Their output tokens.
+             */
+            output_tokens: number;
+            /** @description What they would cost, nothing of it cached. No part of any known cost. */
+            cost: components["schemas"]["NanoUsd"];
+            /**
+             * Format: int64
+             * @description Calls without counts that are not estimated: other models, or messages that are not whole.
+             */
+            left_out: number;
+        };
         /** @description A place in a run that shows something. */
         Evidence: {
             /** @description The span. */
@@ -1994,6 +2019,18 @@ export interface components {
              */
             tasks: number;
         };
+        /** @description A stretch of time in which the run waited for a span itself, not for one below it. */
+        PathStep: {
+            /** @description The span. */
+            span_id: components["schemas"]["SpanId"];
+            /** @description When the stretch began. */
+            start: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How long it lasted.
+             */
+            own_ns: number;
+        };
         /** @description An input or an output that is not a list of messages. */
         Payload: {
             /** @description Plain text, or text whose type is not known. */
@@ -2462,6 +2499,48 @@ export interface components {
             /** @description The `cursor` of the next page; `null` on the last one. */
             next: string | null;
         };
+        /** @description How long a run took, and what it waited for. Times are nanoseconds. */
+        RunTiming: {
+            /**
+             * Format: int64
+             * @description From its first span's start to its last span's end; `null` where that is not known.
+             */
+            time_ns: number | null;
+            /**
+             * Format: int64
+             * @description Of it, what passed while the run waited for a model.
+             */
+            model_ns: number;
+            /**
+             * Format: int64
+             * @description Of it, what passed while the run waited for a tool or a search.
+             */
+            tool_ns: number;
+            /**
+             * Format: int64
+             * @description What is neither.
+             */
+            other_ns: number;
+            /** @description The spans the run waited for, in order of time; one that waited for others in between is there more than once. */
+            critical_path: components["schemas"]["PathStep"][];
+            /** @description Whether the path has more steps than are named; their time is in the sums. */
+            is_cut: boolean;
+            /**
+             * Format: int64
+             * @description From a request to the first token of its answer, on the mean of the calls that were streamed; `null` where none was.
+             */
+            first_token_ns: number | null;
+            /**
+             * Format: int64
+             * @description Calls of which that is known.
+             */
+            first_token_calls: number;
+            /**
+             * Format: int64
+             * @description From the start of the run to the first token of any answer; `null` where no call was streamed.
+             */
+            until_first_token_ns: number | null;
+        };
         /** @description A run with everything it did. */
         RunWithSpans: {
             /** @description What is known about it. */
@@ -2470,6 +2549,9 @@ export interface components {
             spans: components["schemas"]["Span"][];
             /** @description What was found in it, in the order of the run. */
             findings: components["schemas"]["Finding"][];
+            /** @description How long it took, what it waited for, and when its answers began. */
+            timing?: components["schemas"]["RunTiming"];
+            estimated?: components["schemas"]["Estimated"] | null;
         };
         /** @description How an agent is doing. What is not known is `null`, never a default. */
         RuntimeAnalysis: {
@@ -2589,6 +2671,7 @@ export interface components {
              * @description Calls whose cost is not known; what is said below leaves them out.
              */
             unpriced_calls: number;
+            estimated?: components["schemas"]["Estimated"] | null;
             /**
              * Format: int64
              * @description Calls whose prompt was not recorded; they cannot be compared with others.

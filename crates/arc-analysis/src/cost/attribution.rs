@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arc_catalog::Catalog;
 use arc_model::{
-    Cost, CostDimension, CostPart, CostSums, NanoUsd, Part, RunCosts, Span, SpanId, SpanKind, Timestamp, Trace, Verdict,
+    Cost, CostDimension, CostPart, CostSums, NanoUsd, Part, RunCosts, Span, SpanId, SpanKind, Trace, Verdict,
 };
 
-use super::{priced_spans, savings::Observed};
+use super::{priced_spans, savings::Observed, timing};
 
 /// Most names of a division; further ones are gathered under [`OTHERS`].
 const MOST_NAMES: usize = 50;
@@ -212,65 +212,11 @@ fn gathered(parts: BTreeMap<Key, CostSums>) -> Vec<CostPart> {
     gathered
 }
 
-/// Adds how long the run took, and what it waited for: each moment belongs to the innermost span on
-/// the critical path, so model, tools and the rest sum to the whole.
+/// Adds how long the run took, and what it waited for.
 fn add_time(trace: &Trace, whole: &mut CostSums) {
-    (whole.time_ns, whole.timed) = (0, 0);
-    let start = trace.spans().iter().filter_map(|span| span.start).min();
-    let end = trace.spans().iter().filter_map(|span| span.end).max();
-    let Some((start, duration)) = start.zip(end).and_then(|(start, end)| Some((start, end.nanos_since(start)?))) else {
-        return;
-    };
-    let mut path = Path { trace, model: 0, tool: 0 };
-    let mut until = start.plus_nanos(i64::try_from(duration).unwrap_or(i64::MAX));
-    let mut roots: Vec<&Span> = trace.roots().collect();
-    roots.sort_by_key(|span| std::cmp::Reverse(span.end));
-    for root in roots {
-        until = path.walk(root, until, 0);
-    }
-    (whole.time_ns, whole.timed) = (duration, 1);
-    (whole.model_ns, whole.tool_ns) = (path.model.min(duration), path.tool.min(duration - path.model.min(duration)));
-}
-
-/// Deepest level that is followed.
-const DEEPEST: usize = 200;
-
-struct Path<'a> {
-    trace: &'a Trace,
-    model: u64,
-    tool: u64,
-}
-
-impl<'a> Path<'a> {
-    /// Walks back in time from `until` through a span, and returns the time at which the walk leaves it.
-    fn walk(&mut self, span: &'a Span, until: Timestamp, depth: usize) -> Timestamp {
-        let (Some(start), Some(end)) = (span.start, span.end) else { return until };
-        let mut at = until.min(end);
-        if at <= start {
-            return until;
-        }
-        let mut own = 0_u64;
-        let mut children: Vec<&Span> =
-            if depth < DEEPEST { self.trace.children(span.span_id).collect() } else { Vec::new() };
-        children.retain(|child| child.start.is_some() && child.end.is_some());
-        children.sort_by_key(|child| std::cmp::Reverse(child.end));
-        for child in children {
-            // What ended later than the walk has come ran beside it.
-            let (Some(child_start), Some(child_end)) = (child.start, child.end) else { continue };
-            if child_start >= at || child_end <= start {
-                continue;
-            }
-            own = own.saturating_add(at.nanos_since(child_end.min(at)).unwrap_or(0));
-            at = self.walk(child, at.min(child_end), depth + 1).max(start);
-        }
-        own = own.saturating_add(at.nanos_since(start).unwrap_or(0));
-        match span.kind {
-            SpanKind::Llm | SpanKind::Embedding | SpanKind::Rerank => self.model = self.model.saturating_add(own),
-            SpanKind::Tool | SpanKind::Retrieval => self.tool = self.tool.saturating_add(own),
-            _ => {}
-        }
-        start
-    }
+    let timing = timing(trace);
+    (whole.time_ns, whole.timed) = (timing.time_ns.unwrap_or(0), u64::from(timing.time_ns.is_some()));
+    (whole.model_ns, whole.tool_ns) = (timing.model_ns, timing.tool_ns);
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ pub(super) async fn run(config: &Config, arguments: &Trace, id: TraceId) -> Resu
     let app = open_to_read(config).await?;
     settle_if_possible(&app).await?;
     match app.run(&config.project, id).await? {
-        Some(detail) => output::run::print(&detail, arguments.full, arguments.json),
+        Some(detail) => {
+            let figures = app.run_figures(&detail).await?;
+            output::run::print(&detail, &figures, arguments.full, arguments.json)
+        }
         None => Err(Failure::usage(format!(
             "no settled run {id} in project `{}` of {}; a run that was just sent settles a moment after it ends",
             config.project,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arc_analysis::{
     cost::{
-        CostReport,
+        CostReport, Estimated,
         savings::{Basis, ModelSwitch, Saving, Savings},
     },
     replay::{Proof, ProofVerdict, Reason},
@@ -173,6 +173,9 @@ fn write_savings(text: &mut String, savings: &Savings, proofs: &[Proof]) -> std:
             writeln!(text, "  {}", style::aside(&format!("{} {why}", number::counted(count, "call"))))?;
         }
     }
+    if let Some(line) = savings.estimated.as_ref().and_then(estimated) {
+        writeln!(text, "  {}", style::aside(&line))?;
+    }
     if savings.savings.is_empty() {
         writeln!(text, "  nothing found in the runs themselves")?;
     }
@@ -206,6 +209,23 @@ fn write_savings(text: &mut String, savings: &Savings, proofs: &[Proof]) -> std:
         writeln!(text, "  {}", style::aside(&format!("and {more} more models: see `arc-eval cost --json`")))?;
     }
     Ok(())
+}
+
+/// Says what calls without token counts would have cost; `None` where none could be estimated.
+pub(crate) fn estimated(found: &Estimated) -> Option<String> {
+    let of = match found.left_out {
+        0 => String::new(),
+        left_out => format!(" of {}", found.calls.saturating_add(left_out)),
+    };
+    (found.calls > 0).then(|| {
+        format!(
+            "estimated {} for {}{of} without token counts, by their text ({} tokens in, {} out): in no figure",
+            number::dollars(found.cost),
+            number::counted(found.calls, "call"),
+            number::count(found.input_tokens),
+            number::count(found.output_tokens)
+        )
+    })
 }
 
 /// Returns the latest replay of a switch.

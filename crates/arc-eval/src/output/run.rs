@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use arc_app::RunDetail;
+use arc_analysis::cost::{Estimated, RunTiming};
+use arc_app::{RunDetail, RunFigures};
 use arc_model::{Cause, Cost, Finding, NanoUsd, OutcomeSource, Run, Trace, TraceId, sketch};
 use serde::Serialize;
 
-use super::{data, json, number, plain, plain_line, runs, style, talk};
+use super::{cost, data, json, number, plain, plain_line, runs, style, talk};
 use crate::failure::Failure;
 
 /// Longest text shown in a tree that is not asked for in full.
@@ -17,17 +18,21 @@ struct RunWithSpans<'a> {
     run: &'a arc_model::Run,
     spans: &'a [arc_model::Span],
     findings: &'a [arc_model::Finding],
+    timing: &'a RunTiming,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated: Option<&'a Estimated>,
 }
 
 /// Prints a run; `full` shows every text.
-pub(crate) fn print(detail: &RunDetail, full: bool, as_json: bool) -> Result<(), Failure> {
+pub(crate) fn print(detail: &RunDetail, figures: &RunFigures, full: bool, as_json: bool) -> Result<(), Failure> {
     if as_json {
-        let RunDetail { run, spans, findings } = detail;
-        return json(&RunWithSpans { run, spans, findings });
+        let (RunDetail { run, spans, findings }, RunFigures { timing, estimated }) = (detail, figures);
+        return json(&RunWithSpans { run, spans, findings, timing, estimated: estimated.as_ref() });
     }
     let mut text = runs::line(&detail.run);
     // Writing to a string cannot fail.
     let _ = write_about(&mut text, &detail.run);
+    text.extend(figures.estimated.as_ref().and_then(cost::estimated).map(|line| line + "\n"));
     let trace = Trace::new(detail.run.trace_id, detail.spans.iter().cloned());
     let tree = if full { sketch::print(&trace) } else { sketch::outline(&trace, EXCERPT_CHARS) };
     text.extend(["\n", &plain(&tree)]);

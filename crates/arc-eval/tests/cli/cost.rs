@@ -128,6 +128,44 @@ fn a_prefix_that_was_resent_is_found_end_to_end_with_its_amount() {
 }
 
 #[test]
+fn a_call_without_token_counts_is_estimated_beside_its_unknown_cost() {
+    let home = Home::new("cost-estimated");
+    let message =
+        |role: &str| json!([{"role": role, "parts": [{"type": "text", "content": "hello world"}]}]).to_string();
+    let attributes = [
+        ("gen_ai.operation.name", "chat".to_owned()),
+        ("gen_ai.provider.name", "openai".to_owned()),
+        ("gen_ai.request.model", "gpt-4o".to_owned()),
+        ("gen_ai.agent.name", "quiet".to_owned()),
+        ("gen_ai.input.messages", message("user")),
+        ("gen_ai.output.messages", message("assistant")),
+    ];
+    let attributes: Vec<Value> =
+        attributes.iter().map(|(key, text)| json!({"key": key, "value": {"stringValue": text}})).collect();
+    let span = json!({
+        "traceId": "cd".repeat(16), "spanId": "0000000000000001", "name": "chat gpt-4o", "attributes": attributes,
+        "startTimeUnixNano": "1760000000000000000", "endTimeUnixNano": "1760000001000000000",
+    });
+    home.write("runs.json", json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string());
+    home.run(&["import", "runs.json"]).ok();
+    let answer = home.run(&["cost", "--json"]).json();
+    // Unknown stays unknown, in sums and per run.
+    assert_eq!((&answer["total"]["unpriced_calls"], &answer["figures"]["per_run"]), (&json!(1), &Value::Null));
+    assert_eq!((&answer["total"]["cost"], &answer["savings"]["cost"]), (&Value::Null, &json!(0)));
+    // `hello world` has two tokens; a message has four more and a prompt three. 9 × 2,500 + 2 × 10,000 nano-dollars.
+    let estimated = json!({"calls": 1, "input_tokens": 9, "output_tokens": 2, "cost": 42_500, "left_out": 0});
+    assert_eq!(answer["savings"]["estimated"], estimated);
+    let line = "estimated $0.000043 for 1 call without token counts, by their text (9 tokens in, 2 out): in no figure";
+    let shown = home.run(&["cost"]).ok();
+    assert!(shown.contains(line), "{shown}");
+    let run = home.run(&["trace", &"cd".repeat(16), "--json"]).json();
+    assert_eq!((&run["estimated"], &run["run"]["cost"]["at_least"]), (&estimated, &json!(0)));
+    assert_eq!(run["timing"]["critical_path"][0]["own_ns"], 1_000_000_000);
+    let shown = home.run(&["trace", &"cd".repeat(16)]).ok();
+    assert!(shown.contains(line), "{shown}");
+}
+
+#[test]
 fn prices_of_ones_own_outrank_the_table_and_can_be_taken_back() {
     let home = Home::new("cost-prices");
     home.write("runs.json", otlp(&SIX_RUNS));

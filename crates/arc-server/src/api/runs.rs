@@ -1,6 +1,7 @@
 //! Runs: listed, and one with everything it did.
 
-use arc_app::{App, Cursor, RunQuery};
+use arc_analysis::cost::{Estimated, RunTiming};
+use arc_app::{App, Cursor, RunDetail, RunFigures, RunQuery};
 use arc_model::{AgentName, Finding, LeafId, Run, Span, TaskId, Timestamp, TraceId, Verdict};
 use axum::{
     Json,
@@ -61,6 +62,13 @@ pub(crate) struct RunWithSpans {
     spans: Vec<Span>,
     /// What was found in it, in the order of the run.
     findings: Vec<Finding>,
+    /// How long it took, what it waited for, and when its answers began.
+    #[schema(required = false)]
+    timing: RunTiming,
+    /// What its calls without token counts would have cost, by the tokens of their text; no part of the run's cost.
+    /// Missing where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    estimated: Option<Estimated>,
 }
 
 /// Lists settled runs, newest first.
@@ -107,7 +115,11 @@ pub(crate) async fn show(
     let project = project(params.project.as_deref(), &headers)?;
     let id = id_of_run(&trace_id)?;
     match app.run(&project, id).await? {
-        Some(detail) => Ok(Json(RunWithSpans { run: detail.run, spans: detail.spans, findings: detail.findings })),
+        Some(detail) => {
+            let RunFigures { timing, estimated } = app.run_figures(&detail).await?;
+            let RunDetail { run, spans, findings } = detail;
+            Ok(Json(RunWithSpans { run, spans, findings, timing, estimated }))
+        }
         None => Err(Problem::not_found(format!("no settled run {id} in project `{project}`"))),
     }
 }

@@ -32,7 +32,8 @@ pub use model_switch::ModelSwitch;
 pub use observed::Observed;
 
 use self::observed::SeenCall;
-use super::{CostFigures, span::price_usage, terms::Terms};
+pub(in crate::cost) use self::observed::offered_to;
+use super::{CostFigures, Estimated, span::price_usage, terms::Terms};
 
 /// What finds savings of one kind.
 type Find = fn(&Observed, &Catalog) -> Option<Saving>;
@@ -67,6 +68,9 @@ pub struct Savings {
     pub calls: u64,
     /// Calls whose cost is not known; what is said below leaves them out.
     pub unpriced_calls: u64,
+    /// Those of them that came without token counts, by the tokens of their text; missing where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated: Option<Estimated>,
     /// Calls whose prompt was not recorded; they cannot be compared with others.
     pub unseen_calls: u64,
     /// What the other calls cost together.
@@ -143,6 +147,7 @@ pub fn savings(seen: &Observed, catalog: &Catalog) -> Savings {
         until: seen.began().map(|(_, last)| last),
         calls: count(|_| true),
         unpriced_calls: count(|call| call.cost.known().is_none()),
+        estimated: seen.estimated(),
         unseen_calls: count(|call| call.prompt.is_none()),
         cost: seen.calls().iter().filter_map(|call| call.cost.known()).sum(),
         savings: found,

@@ -13,7 +13,15 @@ use arc_model::{
 };
 
 use super::reread::{Answer, Prompts, Reread, SeenResult};
-use crate::cost::{billed_spans, price_span_with, terms::Terms};
+use crate::cost::{
+    Estimated, billed_spans,
+    estimate::{Estimator, MOST_BYTES},
+    price_span_with,
+    terms::Terms,
+};
+
+/// Text of calls without token counts that is counted, over all runs.
+const MOST_TEXT: usize = 4 * MOST_BYTES;
 
 /// Runs of one agent, as far as savings need them.
 #[derive(Debug, Default)]
@@ -31,6 +39,8 @@ pub struct Observed {
     awaited: BTreeSet<usize>,
     /// The age of the oldest tool result of which something was used, in calls.
     oldest_use: u32,
+    estimator: Option<Estimator>,
+    estimated: Estimated,
 }
 
 /// The beginning of a BLAKE3 hash; two different prompts with one hash do not occur.
@@ -125,6 +135,8 @@ impl Observed {
     pub fn add(&mut self, trace: &Trace, own: &[PriceOverride]) {
         let mut prompts = Prompts::default();
         self.read(trace, own, |span| prompts.next(span));
+        let estimator = self.estimator.get_or_insert_with(|| Estimator::new(MOST_TEXT));
+        estimator.add(trace, own, &mut self.estimated);
     }
 
     /// Adds a run as far as it is needed to say which calls repeat another one.
@@ -190,6 +202,11 @@ impl Observed {
     /// Returns the age of the oldest tool result of which something was used, in calls that sent it before.
     pub(super) fn oldest_use(&self) -> u32 {
         self.oldest_use
+    }
+
+    /// Returns what calls without token counts would have cost; `None` where there is none.
+    pub(super) fn estimated(&self) -> Option<Estimated> {
+        (self.estimated != Estimated::default()).then_some(self.estimated)
     }
 
     pub(super) fn began(&self) -> Option<(Timestamp, Timestamp)> {
@@ -380,7 +397,7 @@ pub(super) fn portion(whole: u64, part: u64, all: u64) -> Option<u64> {
 }
 
 /// Returns the tools a model call was offered; where it does not say, those of the nearest span above.
-fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [Arc<ToolDefinition>] {
+pub(in crate::cost) fn offered_to<'a>(trace: &'a Trace, span: &'a Span) -> &'a [Arc<ToolDefinition>] {
     let mut at = Some(span);
     while let Some(here) = at {
         if !here.tools_offered.is_empty() {
