@@ -27,6 +27,8 @@ use crate::{
 const TASKS: u64 = 8;
 /// How often each question is asked at each size.
 const ASKED: usize = 41;
+/// Runs whose text is made searchable at once.
+const INDEXED: u32 = 256;
 /// Agents, and tasks of each.
 const AGENTS: u64 = 20;
 const TASKS_OF_AGENT: u64 = 200;
@@ -93,6 +95,8 @@ async fn fill(place: &Place, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>)
     while let Some(done) = tasks.join_next().await {
         done??;
     }
+    // Text is made searchable as the server does, in small steps; a store that cannot search refuses.
+    while stores.traces.index_text(INDEXED).await.unwrap_or(0) > 0 {}
     Ok(())
 }
 

@@ -67,6 +67,9 @@ pub struct App {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// What the latest runs of agents told, as of a change and so many runs.
+type Recents = BTreeMap<(ProjectId, AgentName), ((ChangeSeq, u64), Option<Recent>)>;
+
 pub(crate) struct Inner {
     pub(crate) traces: Arc<dyn TraceStore>,
     pub(crate) registry: Arc<dyn Registry>,
@@ -95,7 +98,7 @@ pub(crate) struct Inner {
     /// What was learnt of agents, to warn of runs that go on.
     pub(crate) forecasts: Mutex<BTreeMap<(ProjectId, AgentName), Learnt>>,
     /// What the latest runs of agents told, as of a change and so many runs.
-    pub(crate) recents: Mutex<BTreeMap<(ProjectId, AgentName), ((ChangeSeq, u64), Option<Recent>)>>,
+    pub(crate) recents: Mutex<Recents>,
     /// How the reader of the spool fares, where there is one.
     pub(crate) spool: Mutex<Option<SpoolStatus>>,
     /// Traces that could not be read or analysed, as of this write.

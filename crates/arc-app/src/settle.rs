@@ -137,7 +137,7 @@ impl App {
         let mut begun = Vec::new();
         for few in due.chunks(share) {
             let (app, own) = (self.clone(), few.to_vec());
-            begun.push((few, tokio::spawn(async move { app.analyse_each(own).await })));
+            begun.push((few, self.tasks().begin(async move { app.analyse_each(own).await })));
         }
         for (few, analyses) in begun {
             for (trace, analysis) in few.iter().zip(analyses.await.map_err(AppError::Interrupted)??) {

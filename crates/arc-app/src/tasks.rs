@@ -22,6 +22,11 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
+    /// Begins a task whose result somebody waits for.
+    pub(crate) fn begin<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tracker.spawn(task)
+    }
+
     /// Begins a computation where it does not hold up other tasks.
     pub fn compute<T: Send + 'static>(&self, computation: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
         self.tracker.spawn_blocking(computation)

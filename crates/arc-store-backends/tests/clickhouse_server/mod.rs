@@ -21,7 +21,8 @@ pub(crate) const PASSWORD: &str = "quite secret";
 pub(crate) struct Server {
     process: Child,
     python: PathBuf,
-    folder: TempDir,
+    /// Of its data.
+    pub(crate) folder: TempDir,
     port: u16,
 }
 
@@ -55,11 +56,6 @@ impl Server {
     /// Returns the address of a store in a database of this engine.
     pub(crate) fn url(&self, database: &str) -> String {
         self.address("arc", PASSWORD, database)
-    }
-
-    /// Returns the folder of its data.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Returns an address that may be wrong.
