@@ -14,6 +14,7 @@ mod exceptions;
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -24,7 +25,7 @@ use std::{
 
 use arc_model::{Message, ProjectId, Role, RunCosts, Span, SpanId, SpanKind, Timestamp, TraceId};
 use arc_store::{
-    ChangeSeq, Registry, Settled, StoreError, TraceStore, WriteMark,
+    ChangeSeq, Registry, SearchQuery, Settled, StoreError, TraceStore, WriteMark,
     conformance::{Backend, CASES, Case, EVERY_CASE, Generator, Subject},
 };
 use arc_store_backends::{
@@ -133,6 +134,26 @@ async fn clickhouse_reads_the_statements_for_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_an_earlier_version_gets_what_it_lacks_when_it_is_opened() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let store = ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap();
+    append(&store, 1).await;
+    store.settle(&[settled(1)], Timestamp::from_nanos(1)).await.unwrap();
+    for statement in
+        ["DROP TABLE search_spans", "TRUNCATE TABLE schema_version", "INSERT INTO schema_version (version) VALUES (1)"]
+    {
+        client(&server, "arc_eval").query_raw(statement).execute().await.unwrap();
+    }
+    let store = ClickHouseStore::open_existing(&url, Arc::clone(&registry)).await.unwrap();
+    assert_eq!(store.index_text(10).await.unwrap(), 1);
+    let asked = SearchQuery { text: "1 7".to_owned(), limit: 10, ..SearchQuery::default() };
+    let found = store.search(&ProjectId::default(), &asked).await.unwrap();
+    assert_eq!(found.items.iter().map(|hit| hit.trace_id).collect::<Vec<_>>(), [trace_id(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_after_the_database_was_killed() {
     let Some(mut server) = Server::start() else { return };
     let registry = open("sqlite::memory:").await.unwrap().registry;
@@ -228,6 +249,28 @@ async fn a_trace_is_given_to_one_program_until_its_lease_expires() {
     tokio::time::sleep(lease + Duration::from_millis(200)).await;
     assert_eq!(due(&second, 100).await.len(), 10);
     assert!(due(&first, 100).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_takes_no_more_than_what_its_folder_holds() {
+    let Some(server) = Server::start() else { return };
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let store = ClickHouseStore::open(&server.url("arc_eval"), registry).await.unwrap();
+    append(&store, 1).await;
+    let used = store.used_bytes().await.unwrap();
+    let held = bytes_in(server.folder());
+    assert!(used > 0 && used <= held, "{used} of {held}");
+}
+
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        // A part that was merged into another one.
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 const BATCH: usize = 20;

@@ -8,7 +8,7 @@
 //! it is read. A settlement is one block of `settled` ([`settle`]).
 //!
 //! Reading order: [`schema`] (the tables), [`append`] (spans in), [`settle`] and [`rollup`] (runs and figures), [`read`]
-//! and [`listing`] (out again), [`lease`] (what waits). How spans become bytes is in [`crate::segment`].
+//! and [`listing`] (out again), [`search`], [`lease`] (what waits). How spans become bytes is in [`crate::segment`].
 //!
 //! Tables named alike have the same columns on one node and on a cluster.
 
@@ -22,7 +22,9 @@ mod read;
 mod rollup;
 mod rows;
 mod schema;
+mod search;
 mod settle;
+mod storage;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -31,8 +33,8 @@ use arc_model::{
     AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Registry, RunQuery, Settled, StoreError, TraceStore,
-    Unsettled, Visit,
+    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Registry, RunQuery, SearchHit, SearchQuery, Settled,
+    Storage, StoreError, TraceStore, Unsettled, Visit,
 };
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
@@ -45,6 +47,8 @@ use self::{
     error::{unavailable, while_trying},
     lease::{Horizon, Lease, When},
     place::Place,
+    schema::Local,
+    search::Indexed,
     settle::Settler,
     writer::Writer,
 };
@@ -60,6 +64,8 @@ pub struct ClickHouseStore {
     settler: Settler,
     horizon: Horizon,
     lease: Lease,
+    local: Local,
+    indexed: Indexed,
     registry: Arc<dyn Registry>,
     cache: Arc<SegmentCache>,
 }
@@ -100,6 +106,8 @@ impl ClickHouseStore {
             settler: Settler::new(name.clone()),
             horizon: Horizon::default(),
             lease: Lease { holder: name, time: lease },
+            local: Local::of(&place),
+            indexed: Indexed::default(),
             registry,
             cache: Arc::default(),
             db,
@@ -207,5 +215,21 @@ impl TraceStore for ClickHouseStore {
 
     async fn last_change(&self) -> Result<ChangeSeq, StoreError> {
         read::last_change(&self.db).await
+    }
+
+    async fn used_bytes(&self) -> Result<u64, StoreError> {
+        storage::used_bytes(&self.db, &self.local).await
+    }
+
+    async fn storage(&self) -> Result<Storage, StoreError> {
+        storage::storage(&self.db, &self.local).await
+    }
+
+    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+        search::index(&self.db, &self.cache, &self.indexed, limit).await
+    }
+
+    async fn search(&self, project: &ProjectId, query: &SearchQuery) -> Result<Page<SearchHit>, StoreError> {
+        search::search(&self.db, &self.cache, project, query).await
     }
 }

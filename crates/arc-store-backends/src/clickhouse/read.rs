@@ -36,6 +36,13 @@ pub(super) struct Stored {
     kept: (u64, [u8; 16], i64, u32, u32),
 }
 
+impl Stored {
+    /// Returns which span it is.
+    pub(super) fn span(&self) -> Option<SpanId> {
+        SpanId::from_bytes(self.span_id).ok()
+    }
+}
+
 /// Finds the spans of a trace, in the order of storage, so that each segment is needed once.
 pub(super) async fn spans(db: &Client, project: &ProjectId, id: TraceId) -> Result<Vec<Stored>, StoreError> {
     let sql = format!(

@@ -30,6 +30,23 @@ pub(super) struct SegmentRow {
     pub(super) data: Bytes,
 }
 
+/// The words of a span that can be found, as of one indexing of its run.
+#[derive(Row, Serialize)]
+pub(super) struct SearchRow {
+    pub(super) project: String,
+    pub(super) place: i64,
+    pub(super) trace_id: [u8; 16],
+    pub(super) position: u32,
+    pub(super) span_id: [u8; 8],
+    pub(super) agent: String,
+    pub(super) seq: u64,
+    pub(super) version: u64,
+    pub(super) words: Vec<String>,
+}
+
+/// The order of the rows in the table `search_spans`: that of a search.
+pub(super) const SEARCH_KEY: &str = "project, place, trace_id, position, version";
+
 /// A row of the table `settled`; which of the cells it has depends on its kind.
 #[derive(Row, Serialize, Default)]
 pub(super) struct SettledRow {
@@ -83,6 +100,8 @@ pub(super) mod kind {
     pub(in super::super) const UNPRICED: u8 = 8;
     /// Up to which change the runs of a project are to be analysed again.
     pub(in super::super) const AGAIN: u8 = 9;
+    /// What of a run is searchable: the change it was settled by, and the version of its text.
+    pub(in super::super) const TEXT: u8 = 10;
 
     /// Returns the kind of the sums of a division; some are read from those of another.
     pub(in super::super) const fn of_costs(by: CostDimension) -> u8 {

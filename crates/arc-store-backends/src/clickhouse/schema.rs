@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::{
     error::{refused, while_trying},
     place::{Place, is_name},
-    rows::KEY,
+    rows::{KEY, SEARCH_KEY},
 };
 
 /// The version of the tables below.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The oldest ClickHouse this opens.
 const OLDEST: u32 = 24;
@@ -102,6 +102,28 @@ const TABLES: &[Table] = &[
         settings: "index_granularity = 512, non_replicated_deduplication_window = 10000",
         spread: Spread::Everywhere,
     },
+    // Words of spans, each once; which version of a run's text counts is in `settled`. The filter is one that every
+    // version of ClickHouse has.
+    Table {
+        name: "search_spans",
+        columns: "
+    project     String CODEC(ZSTD(1)),
+    place       Int64 CODEC(ZSTD(1)),
+    trace_id    FixedString(16) CODEC(ZSTD(1)),
+    position    UInt32 CODEC(ZSTD(1)),
+    version     UInt64 CODEC(ZSTD(1)),
+    span_id     FixedString(8),
+    agent       String CODEC(ZSTD(1)),
+    seq         UInt64 CODEC(ZSTD(1)),
+    words       Array(String) CODEC(ZSTD(3)),
+    inserted_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(ZSTD(1)),
+    INDEX words words TYPE bloom_filter(0.005) GRANULARITY 1",
+        engine: "MergeTree",
+        partition: None,
+        order: SEARCH_KEY,
+        settings: "index_granularity = 128",
+        spread: Spread::Sharded("cityHash64(project, trace_id)"),
+    },
     Table {
         name: "schema_version",
         columns: "
@@ -155,6 +177,26 @@ pub fn ddl(database: &str, cluster: Option<&str>) -> Result<Vec<String>, StoreEr
     Ok(statements)
 }
 
+/// Where the tables are that hold the rows: on a cluster, those behind the tables that are read.
+pub(super) struct Local {
+    cluster: Option<String>,
+}
+
+impl Local {
+    pub(super) fn of(place: &Place) -> Self {
+        Self { cluster: place.cluster().map(str::to_owned) }
+    }
+
+    /// Returns a query for the bytes that rows take which nobody deleted.
+    pub(super) fn used_bytes(&self) -> String {
+        let parts = match &self.cluster {
+            None => "system.parts".to_owned(),
+            Some(cluster) => format!("cluster(`{cluster}`, system.parts)"),
+        };
+        format!("SELECT sum(bytes_on_disk) AS number FROM {parts} WHERE database = currentDatabase() AND active")
+    }
+}
+
 #[derive(Row, Deserialize)]
 struct Found {
     /// Tables of ours, and all.
@@ -199,8 +241,8 @@ pub(super) async fn prepare(place: &Place, must_exist: bool) -> Result<Client, S
         .await
         .map_err(while_trying(ATTEMPTED))?;
     match known.map_or(0, |known| known.version) {
-        // The program that makes the tables has not come to the last statement.
-        0 => {
+        // The program that makes the tables has not come to the last statement, or one of an earlier version made them.
+        found if found < VERSION => {
             make(&client, place).await?;
             Ok(client)
         }

@@ -58,6 +58,11 @@ impl Server {
         self.address("arc", PASSWORD, database)
     }
 
+    /// Returns the folder of its data.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Returns an address that may be wrong.
     pub(crate) fn address(&self, user: &str, password: &str, database: &str) -> String {
         format!("clickhouse://{user}:{}@127.0.0.1:{}/{database}", password.replace(' ', "%20"), self.port)

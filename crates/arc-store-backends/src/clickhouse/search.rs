@@ -1,0 +1,332 @@
+//! Searching text: words of settled runs in a table with an index of its own, which is filled in the background.
+//!
+//! The table holds words and nothing else: a hit's text is read from its segment. Rows of one indexing have a *version*
+//! in common, drawn at random, and which version of a run is searchable is a row of `settled`, inserted after them. So a
+//! run is searchable as it was until all of the new is there, whoever indexes it at the same time and wherever a program
+//! dies; rows of another version are passed over.
+//!
+//! Which runs wait follows from the two rows a run has in `settled`, how it was settled and what of it is searchable. So
+//! that not all of them are compared every time, a program remembers the number of a change up to which it found nothing
+//! waiting.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_model::{AgentName, ProjectId, Span, SpanId, Timestamp, TraceId};
+use arc_store::{
+    Page, SearchHit, SearchQuery, StoreError,
+    search::{Document, documents, excerpt},
+};
+use clickhouse::{Client, Row};
+use serde::Deserialize;
+use tokio::runtime::Handle;
+
+use super::{
+    compute,
+    error::{damaged, while_trying},
+    read::{self, NONCE, Name, query, trace_id},
+    rows::{self, SEARCH_KEY, SearchRow, SettledRow, kind, list, literal},
+};
+use crate::{
+    cursor::{AfterFinding, AfterRun},
+    segment::SegmentCache,
+};
+
+const INDEX: &str = "index text";
+const SEARCH: &str = "search text";
+
+/// Rows of other versions that are read in vain at most, beyond what a page needs, before asking again.
+const MORE: u64 = 64;
+
+/// The number of a change up to which no run waits, as far as this program knows.
+#[derive(Default)]
+pub(super) struct Indexed(AtomicU64);
+
+#[derive(Row, Deserialize)]
+struct Waiting {
+    project: String,
+    trace_id: [u8; 16],
+    seq: u64,
+    version: u64,
+}
+
+/// Returns a query for the runs that wait among those settled after a change.
+pub(super) fn waiting(after: u64) -> String {
+    let (trace, text) = (kind::TRACE, kind::TEXT);
+    let since = if after == 0 {
+        String::new()
+    } else {
+        format!(
+            " AND (project, trace_id) IN (SELECT substring(tupleElement(latest, 2), {}), trace_id FROM settled \
+             WHERE project = '' AND kind = {} AND agent = '' AND day = 0 AND name = '' AND place > {after})",
+            NONCE + 1,
+            kind::CHANGE
+        )
+    };
+    format!(
+        "SELECT project, trace_id, tupleElement(cell, 1) AS seq, rand64() AS version \
+         FROM (SELECT project, trace_id, maxIf(trace, kind = {trace}) AS cell, maxIf(trace, kind = {text}) AS text \
+           FROM settled WHERE kind IN ({trace}, {text}) AND agent = '' AND day = 0 AND name = '' AND place = 0{since} \
+           GROUP BY project, trace_id) \
+         WHERE tupleElement(cell, 3) = 0 AND tupleElement(cell, 1) > tupleElement(text, 1)"
+    )
+}
+
+/// Makes text of runs that wait searchable, those settled last first.
+pub(super) async fn index(
+    db: &Client,
+    cache: &Arc<SegmentCache>,
+    indexed: &Indexed,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let last = read::last_change(db).await?.0;
+    let after = indexed.0.load(Ordering::Relaxed);
+    if last == after {
+        return Ok(0);
+    }
+    let sql = format!("{} ORDER BY seq DESC LIMIT {limit}", waiting(after));
+    let waiting: Vec<Waiting> = query(db, INDEX, &sql).await?;
+    let (mut texts, mut done) = (Vec::new(), Vec::new());
+    for run in &waiting {
+        let name = (ProjectId::new(run.project.clone()), trace_id(run.trace_id)?);
+        if let Some(place) = place(db, &name, run.seq).await? {
+            let documents = match documents_of(db, cache, &name).await {
+                // What cannot be read cannot be found either, and is no reason for others to wait.
+                Err(StoreError::Corrupt { .. }) => Vec::new(),
+                other => other?,
+            };
+            texts.extend(rows_of(run, &place, documents));
+        }
+        done.push(indexed_row(&run.project, run.trace_id, run.seq, run.version));
+    }
+    if !waiting.is_empty() {
+        write(db, &texts, &done).await?;
+    }
+    if (waiting.len() as u64) < u64::from(limit) {
+        indexed.0.fetch_max(last, Ordering::Relaxed);
+    }
+    Ok(waiting.len() as u64)
+}
+
+/// Returns the row that says which version of a run's text is searchable.
+pub(super) fn indexed_row(project: &str, trace_id: [u8; 16], seq: u64, version: u64) -> SettledRow {
+    let trace = (seq, version, 0, 0, 0);
+    SettledRow { project: project.to_owned(), kind: kind::TEXT, trace_id, trace, ..SettledRow::default() }
+}
+
+/// Inserts text first and then that it is searchable.
+async fn write(db: &Client, texts: &[SearchRow], done: &[SettledRow]) -> Result<(), StoreError> {
+    let failed = while_trying(INDEX);
+    if !texts.is_empty() {
+        let mut insert = db.insert::<SearchRow>("search_spans").await.map_err(&failed)?;
+        for row in texts {
+            insert.write(row).await.map_err(&failed)?;
+        }
+        insert.end().await.map_err(&failed)?;
+    }
+    let mut insert = db.insert::<SettledRow>("settled").await.map_err(&failed)?;
+    for row in done {
+        insert.write(row).await.map_err(&failed)?;
+    }
+    insert.end().await.map_err(failed)
+}
+
+/// When a run took place, and whose it is.
+struct Placed {
+    place: i64,
+    agent: String,
+}
+
+/// Returns where a run stands; `None` when it was settled anew meanwhile, so that it waits for the next call.
+async fn place(db: &Client, name: &Name, seq: u64) -> Result<Option<Placed>, StoreError> {
+    let found = read::settlements(db, &read::names([name].into_iter())).await?;
+    let Some(settled) = found.get(name).filter(|settled| settled.seq == seq) else { return Ok(None) };
+    let runs = read::runs_at(db, &read::places([(name, settled.at)].into_iter())).await?;
+    let run: Option<arc_model::Run> = runs.get(name).map(|row| read::from_json(&row.body)).transpose()?;
+    Ok(run.map(|run| Placed { place: !settled.at, agent: run.agent.name.as_str().to_owned() }))
+}
+
+fn rows_of<'a>(
+    run: &'a Waiting,
+    placed: &'a Placed,
+    documents: Vec<Document>,
+) -> impl Iterator<Item = SearchRow> + use<'a> {
+    (0..).zip(documents).map(move |(position, document)| SearchRow {
+        project: run.project.clone(),
+        place: placed.place,
+        trace_id: run.trace_id,
+        position,
+        span_id: *document.span_id.as_bytes(),
+        agent: placed.agent.clone(),
+        seq: run.seq,
+        version: run.version,
+        words: document.words,
+    })
+}
+
+async fn documents_of(db: &Client, cache: &Arc<SegmentCache>, name: &Name) -> Result<Vec<Document>, StoreError> {
+    let (project, id) = (name.0.clone(), name.1);
+    let spans = read::spans(db, &project, id).await?;
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (runtime, db, cache) = (Handle::current(), db.clone(), Arc::clone(cache));
+    let read = move || read::trace(&runtime, &db, &cache, &project, id, &spans).map(|trace| documents(&trace));
+    compute(INDEX, read).await
+}
+
+#[derive(Row, Deserialize)]
+struct HitRow {
+    place: i64,
+    trace_id: [u8; 16],
+    position: u32,
+    span_id: [u8; 8],
+    agent: String,
+    version: u64,
+}
+
+struct Hit {
+    after: AfterFinding,
+    span: SpanId,
+    agent: AgentName,
+}
+
+impl Hit {
+    fn of(row: &HitRow) -> Result<Self, StoreError> {
+        let run = AfterRun { at: Timestamp::from_nanos(!row.place), trace_id: trace_id(row.trace_id)? };
+        let span = SpanId::from_bytes(row.span_id).map_err(|error| damaged(SEARCH, error))?;
+        let after = AfterFinding { run, position: row.position.into() };
+        Ok(Self { after, span, agent: AgentName::new(row.agent.clone()) })
+    }
+}
+
+/// Returns a page of hits.
+pub(super) async fn search(
+    db: &Client,
+    cache: &Arc<SegmentCache>,
+    project: &ProjectId,
+    asked: &SearchQuery,
+) -> Result<Page<SearchHit>, StoreError> {
+    let words = asked.words()?;
+    let limit = asked.limit as usize;
+    let mut hits = hits(db, project, asked, &words).await?;
+    let has_more = hits.len() > limit;
+    hits.truncate(limit);
+    let next = hits.last().filter(|_| has_more).map(|hit| hit.after.to_hit_cursor());
+    let wanted = hits.iter().map(|hit| (hit.after.run.trace_id, hit.span));
+    let spans = spans_of(db, cache, project, wanted).await?;
+    let mut items = Vec::with_capacity(hits.len());
+    for Hit { after, span, agent } in hits {
+        let AfterRun { at, trace_id } = after.run;
+        // What it said when it was indexed may have been replaced.
+        let Some(excerpt) = spans.get(&(trace_id, span)).and_then(|span| excerpt(span, &words)) else { continue };
+        items.push(SearchHit { trace_id, span_id: span, agent, at, excerpt });
+    }
+    Ok(Page { items, next })
+}
+
+/// Returns the hits of a page and one more, if there is one.
+async fn hits(db: &Client, project: &ProjectId, asked: &SearchQuery, words: &[String]) -> Result<Vec<Hit>, StoreError> {
+    if asked.limit == 0 {
+        return Err(StoreError::Invalid("a page of at most zero items".to_owned()));
+    }
+    let mut only = vec![format!("project = {}", rows::project(project))];
+    only.extend(words.iter().map(|word| format!("has(words, {})", literal(word.as_bytes()))));
+    if let Some(agent) = &asked.agent {
+        only.push(format!("agent = {}", literal(agent.as_str().as_bytes())));
+    }
+    // Places count downwards in time.
+    if let Some(since) = asked.since {
+        only.push(format!("place <= {}", !since.as_nanos()));
+    }
+    if let Some(until) = asked.until {
+        only.push(format!("place > {}", !until.as_nanos()));
+    }
+    let only = only.join(" AND ");
+    let mut beyond =
+        asked.after.as_ref().map(AfterFinding::parse_hit).transpose()?.map(|AfterFinding { run, position }| {
+            let (place, id) = (!run.at.as_nanos(), literal(run.trace_id.as_bytes()));
+            format!(" AND place >= {place} AND (place, trace_id, toInt64(position)) > ({place}, {id}, {position})")
+        });
+    let wanted = asked.limit as usize + 1;
+    let most = u64::from(asked.limit) + 1 + MORE;
+    let mut hits = Vec::new();
+    loop {
+        let sql = format!(
+            "SELECT place, trace_id, position, span_id, agent, version FROM search_spans WHERE {only}{} \
+             ORDER BY {SEARCH_KEY} LIMIT {most}",
+            beyond.unwrap_or_default()
+        );
+        let rows: Vec<HitRow> = query(db, SEARCH, &sql).await?;
+        let current = versions(db, project, &rows).await?;
+        for row in rows.iter().filter(|row| current.get(&row.trace_id) == Some(&row.version)) {
+            hits.push(Hit::of(row)?);
+        }
+        let last = rows.last().filter(|_| hits.len() < wanted && rows.len() as u64 >= most);
+        let Some(HitRow { place, trace_id, position, version, .. }) = last else {
+            hits.truncate(wanted);
+            return Ok(hits);
+        };
+        let id = literal(trace_id);
+        beyond = Some(format!(
+            " AND place >= {place} AND (place, trace_id, position, version) > ({place}, {id}, {position}, {version})"
+        ));
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct Version {
+    trace_id: [u8; 16],
+    version: u64,
+}
+
+/// Returns which version of each run is searchable.
+async fn versions(db: &Client, project: &ProjectId, rows: &[HitRow]) -> Result<BTreeMap<[u8; 16], u64>, StoreError> {
+    if rows.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let traces: BTreeSet<&[u8; 16]> = rows.iter().map(|row| &row.trace_id).collect();
+    let sql = format!(
+        "SELECT trace_id, tupleElement(max(trace), 2) AS version FROM settled WHERE project = {} AND kind = {} \
+         AND agent = '' AND day = 0 AND name = '' AND place = 0 AND trace_id IN {} GROUP BY trace_id",
+        rows::project(project),
+        kind::TEXT,
+        list(traces.into_iter().map(|trace| literal(trace)))
+    );
+    let rows: Vec<Version> = query(db, SEARCH, &sql).await?;
+    Ok(rows.into_iter().map(|row| (row.trace_id, row.version)).collect())
+}
+
+/// Reads single spans of several traces; what cannot be read is left out.
+async fn spans_of(
+    db: &Client,
+    cache: &Arc<SegmentCache>,
+    project: &ProjectId,
+    wanted: impl Iterator<Item = (TraceId, SpanId)>,
+) -> Result<BTreeMap<(TraceId, SpanId), Span>, StoreError> {
+    let mut traces: BTreeMap<TraceId, BTreeSet<SpanId>> = BTreeMap::new();
+    for (trace, span) in wanted {
+        traces.entry(trace).or_default().insert(span);
+    }
+    let mut stored = Vec::with_capacity(traces.len());
+    for (trace, spans) in traces {
+        let mut places = read::spans(db, project, trace).await?;
+        places.retain(|place| place.span().is_some_and(|span| spans.contains(&span)));
+        stored.push((trace, places));
+    }
+    let (runtime, db, cache, project) = (Handle::current(), db.clone(), Arc::clone(cache), project.clone());
+    let read = move || {
+        let mut found = BTreeMap::new();
+        for (id, places) in stored {
+            let trace = read::trace(&runtime, &db, &cache, &project, id, &places)?;
+            found.extend(trace.spans().iter().map(|span| ((id, span.span_id), span.clone())));
+        }
+        Ok(found)
+    };
+    compute(SEARCH, read).await
+}
