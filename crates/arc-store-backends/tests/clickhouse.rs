@@ -25,7 +25,7 @@ use std::{
 
 use arc_model::{Message, ProjectId, Role, RunCosts, Span, SpanId, SpanKind, Timestamp, TraceId};
 use arc_store::{
-    ChangeSeq, Registry, SearchQuery, Settled, StoreError, TraceStore, WriteMark,
+    ChangeSeq, Compacted, Registry, SearchQuery, Selection, Settled, StoreError, TraceStore, WriteMark,
     conformance::{Backend, CASES, Case, EVERY_CASE, Generator, Subject},
 };
 use arc_store_backends::{
@@ -124,7 +124,7 @@ async fn clickhouse_reads_the_statements_for_a_cluster() {
     let client = client(&server, "default");
     let statements = ddl("arc_eval", Some("big")).unwrap();
     assert!(statements.len() > 5);
-    for statement in statements.iter().filter(|statement| statement.starts_with("CREATE")) {
+    for statement in statements.iter().filter(|statement| !statement.starts_with("INSERT")) {
         client
             .query_raw(&format!("EXPLAIN AST {statement}"))
             .execute()
@@ -151,6 +151,9 @@ async fn a_database_of_an_earlier_version_gets_what_it_lacks_when_it_is_opened()
     let asked = SearchQuery { text: "1 7".to_owned(), limit: 10, ..SearchQuery::default() };
     let found = store.search(&ProjectId::default(), &asked).await.unwrap();
     assert_eq!(found.items.iter().map(|hit| hit.trace_id).collect::<Vec<_>>(), [trace_id(1)]);
+    let gone = Selection::Runs(vec![trace_id(1)]);
+    assert_eq!(store.delete(&ProjectId::default(), &gone, 10).await.unwrap().spans, BATCH as u64);
+    assert!(store.trace(&ProjectId::default(), trace_id(1)).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,6 +178,35 @@ async fn what_was_acknowledged_is_there_after_the_database_was_killed() {
         assert_eq!(agents.iter().map(|agent| agent.runs).sum::<u64>(), expected);
         assert_eq!(store.last_change().await.unwrap(), ChangeSeq(expected));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_deleted_stays_deleted_wherever_compacting_was_broken_off() {
+    let Some(mut server) = Server::start() else { return };
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let project = ProjectId::default();
+    let store = ClickHouseStore::open(&server.url("arc_eval"), Arc::clone(&registry)).await.unwrap();
+    // Both are in one segment.
+    let spans: Vec<Span> = [1, 2].into_iter().flat_map(spans_of).collect();
+    store.append(&project, &spans, Timestamp::from_nanos(1)).await.unwrap();
+    store.delete(&project, &Selection::Runs(vec![trace_id(1)]), 10).await.unwrap();
+    server.kill_and_restart();
+    // As if a program had died before it removed what it had replaced.
+    let replaced = "INSERT INTO segments (id, project, raw_bytes, data, inserted_at, version) \
+                    SELECT id, project, raw_bytes, data, now64(6) - INTERVAL 1 HOUR, 7 FROM segments";
+    client(&server, "arc_eval").query_raw(replaced).execute().await.unwrap();
+    let aged = "ALTER TABLE segments DELETE WHERE version = 0 SETTINGS mutations_sync = 2";
+    client(&server, "arc_eval").query_raw(aged).execute().await.unwrap();
+    client(&server, "arc_eval").query_raw(replaced).execute().await.unwrap();
+    let store = ClickHouseStore::open_existing(&server.url("arc_eval"), registry).await.unwrap();
+    assert!(store.trace(&project, trace_id(1)).await.unwrap().is_none());
+    assert_eq!(store.compact().await.unwrap().rewritten, 2);
+    assert_eq!(store.compact().await.unwrap(), Compacted::default());
+    let kept = store.trace(&project, trace_id(2)).await.unwrap().unwrap();
+    assert_eq!(kept.spans().len(), BATCH);
+    let left = "SELECT count() FROM segments";
+    let left: u64 = client(&server, "arc_eval").query_raw(left).fetch_one().await.unwrap();
+    assert_eq!(left, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,18 +305,91 @@ fn bytes_in(folder: &Path) -> u64 {
     sizes.sum()
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_program_deletes_and_compacts_stays_whole_for_another_that_appends() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let [ours, theirs] = [
+        ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap(),
+        ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap(),
+    ];
+    let project = ProjectId::default();
+    append(&theirs, 1).await;
+    append(&ours, 2).await;
+    let runs = Selection::Runs(vec![trace_id(1), trace_id(2)]);
+    assert_eq!(ours.delete(&project, &runs, 10).await.unwrap().spans, 2 * BATCH as u64);
+    // The other one remembers its bodies and refers to them again.
+    append(&theirs, 1).await;
+    assert_eq!(ours.compact().await.unwrap().removed, 1);
+    append(&ours, 2).await;
+    for trace in [1, 2] {
+        for store in [&ours, &theirs] {
+            let found = store.trace(&project, trace_id(trace)).await.unwrap().unwrap();
+            assert_eq!(found.spans().len(), BATCH);
+        }
+    }
+    // What it wrote goes when it looks itself.
+    theirs.delete(&project, &Selection::Runs(vec![trace_id(1)]), 10).await.unwrap();
+    assert!(theirs.compact().await.unwrap().removed > 0);
+    assert_eq!(ours.trace(&project, trace_id(2)).await.unwrap().unwrap().spans().len(), BATCH);
+    assert!(ours.trace(&project, trace_id(1)).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_deleted_while_others_settle_them_leave_exact_figures() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("arc_eval");
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let [settles, deletes] = [
+        ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap(),
+        ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap(),
+    ];
+    for trace in 0..6 {
+        append(&settles, trace).await;
+    }
+    let mark = WriteMark(BATCH as u64);
+    let settle = async {
+        for _ in 0..6 {
+            let runs: Vec<Settled> = (0..6).map(|trace| Settled { mark, ..settled(trace) }).collect();
+            settles.settle(&runs, Timestamp::from_nanos(1)).await.unwrap();
+        }
+    };
+    let delete = async {
+        for trace in 0..4 {
+            let selection = Selection::Runs(vec![trace_id(trace)]);
+            assert_eq!(deletes.delete(&ProjectId::default(), &selection, 10).await.unwrap().runs, 1);
+        }
+    };
+    tokio::join!(settle, delete);
+    let left = [settled(4), settled(5)];
+    for trace in 0..6 {
+        let run = settles.run(&ProjectId::default(), trace_id(trace)).await.unwrap();
+        assert_eq!(run.is_some(), trace >= 4, "{trace}");
+    }
+    for agent in settles.agents(&ProjectId::default()).await.unwrap() {
+        let runs = left.iter().filter(|one| one.run.agent.name == agent.name);
+        let expected = arc_store::recount(runs.map(|one| (&one.run, one.findings.as_slice())));
+        assert_eq!(settles.figures(&ProjectId::default(), &agent.name).await.unwrap(), expected);
+    }
+}
+
 const BATCH: usize = 20;
 
 async fn append(store: &ClickHouseStore, trace: i64) {
-    let spans: Vec<Span> = (0..BATCH)
+    let spans = spans_of(trace);
+    store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await.unwrap();
+}
+
+fn spans_of(trace: i64) -> Vec<Span> {
+    (0..BATCH)
         .map(|number| {
             let id = SpanId::derive(&[&number.to_le_bytes()]);
             let mut span = Span::new(trace_id(trace), id, SpanKind::Llm, "call");
             span.messages_in = vec![Message::text(Role::User, format!("{trace} {number} ").repeat(40)).into()];
             span
         })
-        .collect();
-    store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await.unwrap();
+        .collect()
 }
 
 /// Returns a run that is the same each time.

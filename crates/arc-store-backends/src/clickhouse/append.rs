@@ -14,6 +14,7 @@ use clickhouse::{Client, Row};
 use serde::Deserialize;
 
 use super::{
+    delete::deaths,
     error::while_trying,
     rows::{self, Bytes, SegmentRow, SpanRow},
 };
@@ -48,6 +49,9 @@ pub(super) struct Version {
 /// The versions of spans that are stored.
 pub(super) type Known = HashMap<Name, Version>;
 
+/// At which change traces were last deleted, of those that were.
+pub(super) type Lives = HashMap<TraceId, u64>;
+
 impl Batch {
     pub(super) fn new(project: ProjectId, spans: Vec<Span>, now: Timestamp) -> Result<Self, StoreError> {
         if spans.len() > RECORDS {
@@ -73,12 +77,17 @@ pub(super) struct Ready {
     project: ProjectId,
     pub(super) packed: Packed,
     records: Vec<(Name, Version, u8, Pending, Timestamp)>,
+    lives: Lives,
     /// What became of the spans of each batch.
     pub(super) appended: Vec<Appended>,
 }
 
 /// Takes spans apart, decides, batch after batch, what becomes of every record, and packs what is new.
-pub(super) fn pack(batches: &[Batch], mut known: Known, window: &Arc<Window>) -> Result<Ready, StoreError> {
+pub(super) fn pack(
+    batches: &[Batch],
+    (mut known, lives): (Known, Lives),
+    window: &Arc<Window>,
+) -> Result<Ready, StoreError> {
     let mut packer = Packer::new(window)?;
     let (mut records, mut all) = (Vec::new(), Vec::with_capacity(batches.len()));
     for batch in batches {
@@ -101,26 +110,28 @@ pub(super) fn pack(batches: &[Batch], mut known: Known, window: &Arc<Window>) ->
         all.push(appended);
     }
     let project = batches.first().map(|batch| batch.project.clone()).unwrap_or_default();
-    Ok(Ready { project, packed: packer.finish()?, records, appended: all })
+    Ok(Ready { project, packed: packer.finish()?, records, lives, appended: all })
 }
 
 #[derive(Row, Deserialize)]
 struct Stored {
     trace_id: [u8; 16],
     span_id: [u8; 8],
+    life: u64,
     version: (u64, [u8; 16]),
 }
 
-/// Looks up what is stored of the traces of batches of one project.
-pub(super) async fn known(db: &Client, batches: &[Batch]) -> Result<Known, StoreError> {
-    let Some(first) = batches.first() else { return Ok(Known::new()) };
+/// Looks up what is stored of the traces of batches of one project, and which of these were deleted before.
+pub(super) async fn known(db: &Client, batches: &[Batch]) -> Result<(Known, Lives), StoreError> {
+    let Some(first) = batches.first() else { return Ok((Known::new(), Lives::new())) };
     let mut wanted: BTreeMap<TraceId, BTreeSet<SpanId>> = BTreeMap::new();
     for span in batches.iter().flat_map(|batch| &batch.spans) {
         wanted.entry(span.trace_id).or_default().insert(span.span_id);
     }
+    let lives = deaths(db, &first.project, wanted.keys()).await?;
     let sql = format!(
-        "SELECT trace_id, span_id, max((revision, hash)) AS version FROM spans WHERE project = {} AND trace_id IN {} \
-         GROUP BY trace_id, span_id",
+        "SELECT trace_id, span_id, life, max((revision, hash)) AS version FROM spans WHERE project = {} AND trace_id IN {} \
+         GROUP BY trace_id, span_id, life",
         rows::project(&first.project),
         rows::traces(wanted.keys())
     );
@@ -131,12 +142,15 @@ pub(super) async fn known(db: &Client, batches: &[Batch]) -> Result<Known, Store
         let (Ok(trace), Ok(span)) = (TraceId::from_bytes(row.trace_id), SpanId::from_bytes(row.span_id)) else {
             continue;
         };
-        if wanted.get(&trace).is_some_and(|spans| spans.contains(&span)) {
+        let is_alive = row.life >= lives.get(&trace).copied().unwrap_or(0);
+        if is_alive && wanted.get(&trace).is_some_and(|spans| spans.contains(&span)) {
             let (revision, hash) = row.version;
-            known.insert((trace, span), Version { revision, hash });
+            let version = Version { revision, hash };
+            let kept = known.entry((trace, span)).or_insert(version);
+            *kept = version.max(*kept);
         }
     }
-    Ok(known)
+    Ok((known, lives))
 }
 
 /// Inserts what is ready, each given with the number of its first segment.
@@ -150,7 +164,7 @@ pub(super) async fn insert(db: &Client, all: &[(Ready, i64)]) -> Result<(), Stor
         for (id, segment) in (*first..).zip(&ready.packed.segments) {
             let data = Bytes(segment.data.clone());
             let project = ready.project.as_str().to_owned();
-            let row = SegmentRow { id, project, raw_bytes: segment.raw_bytes as u64, data };
+            let row = SegmentRow { id, project, raw_bytes: segment.raw_bytes as u64, data, version: 0 };
             segments.write(&row).await.map_err(&failed)?;
         }
     }
@@ -170,6 +184,7 @@ pub(super) async fn insert(db: &Client, all: &[(Ready, i64)]) -> Result<(), Stor
                 length: place.length,
                 flags: *flags,
                 received_at: now.as_nanos(),
+                life: ready.lives.get(trace).copied().unwrap_or(0),
             };
             spans.write(&row).await.map_err(&failed)?;
         }

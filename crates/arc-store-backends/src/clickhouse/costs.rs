@@ -6,7 +6,8 @@ use clickhouse::{Client, Row};
 use serde::Deserialize;
 
 use super::{
-    read::{clamped, query as run_query},
+    figures::clamped,
+    read::query as run_query,
     rows::{self, Sums, kind, literal, read_optional},
 };
 

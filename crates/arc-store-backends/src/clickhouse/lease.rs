@@ -19,8 +19,8 @@ use serde::Deserialize;
 
 use super::{
     append::{ENDED_ROOT, TIMED},
-    read::{query, requests, trace_id},
-    rows::kind,
+    read::{alive, query, requests, trace_id},
+    rows::{DELETED, kind},
 };
 
 const ATTEMPTED: &str = "find unsettled traces";
@@ -145,23 +145,24 @@ fn work(project: &ProjectId, trace: TraceId) -> WorkId {
 /// Returns a query for the state of every trace that was written to since a moment, in microseconds.
 ///
 /// A trace with an ended root, or without any times, is not going on. Of the records of a span the kept one counts.
-fn state(from: i64) -> String {
+pub(super) fn state(from: i64) -> String {
     let open = format!(
         "(SELECT project, trace_id FROM spans WHERE inserted_at >= fromUnixTimestamp64Micro({from}, 'UTC') \
          GROUP BY project, trace_id)"
     );
-    let (trace, again) = (kind::TRACE, kind::AGAIN);
+    let (trace, again, records) = (kind::TRACE, kind::AGAIN, alive(Some(&open)));
     format!(
         "SELECT w.project AS project, w.trace_id AS trace_id, w.received AS received, w.written AS written, \
            w.writes AS writes, w.newest AS newest, NOT (w.ended_roots > 0 OR w.timed = 0) AS is_going, \
            if(tupleElement(t.cell, 3) = 1 OR tupleElement(t.cell, 1) <= a.bound, 0, tupleElement(t.cell, 2)) AS settled, tupleElement(t.cell, 2) AS seen, \
-           if(tupleElement(t.cell, 1) = 0, w.received, tupleElement(t.cell, 4)) AS seen_at \
+           tupleElement(t.cell, 1) > 0 AND tupleElement(t.cell, 3) != {DELETED} AS has_run, \
+           if(has_run, tupleElement(t.cell, 4), w.received) AS seen_at \
          FROM (SELECT project, trace_id, min(received) AS received, max(written) AS written, sum(records) AS writes, \
              countIf(bitAnd(kept, {ENDED_ROOT}) != 0) AS ended_roots, countIf(bitAnd(kept, {TIMED}) != 0) AS timed, \
              max(newest) AS newest \
            FROM (SELECT project, trace_id, span_id, argMax(flags, (revision, hash)) AS kept, min(received_at) AS received, \
                max(received_at) AS written, count() AS records, max(inserted_at) AS newest \
-             FROM spans WHERE (project, trace_id) IN {open} GROUP BY project, trace_id, span_id) \
+             FROM {records} GROUP BY project, trace_id, span_id) \
            GROUP BY project, trace_id) AS w \
          LEFT JOIN (SELECT project, trace_id, max(trace) AS cell FROM settled WHERE kind = {trace} AND agent = '' \
              AND day = 0 AND name = '' AND place = 0 AND (project, trace_id) IN {open} GROUP BY project, trace_id) AS t \
@@ -174,7 +175,7 @@ fn state(from: i64) -> String {
 
 impl Horizon {
     /// Returns from when on writes have to be looked at, and sometimes finds out anew.
-    async fn look(&self, db: &Client) -> Result<i64, StoreError> {
+    pub(super) async fn look(&self, db: &Client) -> Result<i64, StoreError> {
         let again = requests(db).await?;
         let mut known = self.get();
         if known.again != again {

@@ -8,18 +8,23 @@
 //! it is read. A settlement is one block of `settled` ([`settle`]).
 //!
 //! Reading order: [`schema`] (the tables), [`append`] (spans in), [`settle`] and [`rollup`] (runs and figures), [`read`]
-//! and [`listing`] (out again), [`search`], [`lease`] (what waits). How spans become bytes is in [`crate::segment`].
+//! and [`listing`] (out again), [`search`], [`lease`] (what waits), [`delete`] and [`compact`] (what goes). How spans become bytes is in [`crate::segment`].
 //!
 //! Tables named alike have the same columns on one node and on a cluster.
 
 mod append;
+mod compact;
 mod costs;
+mod delete;
+mod describe;
 mod error;
+mod figures;
 mod lease;
 mod listing;
 mod place;
 mod read;
 mod rollup;
+mod rounds;
 mod rows;
 mod schema;
 mod search;
@@ -33,13 +38,13 @@ use arc_model::{
     AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, CostQuery, FindingQuery, Page, Registry, RunQuery, SearchHit, SearchQuery, Settled,
-    Storage, StoreError, TraceStore, Unsettled, Visit,
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Registry, RunQuery, SearchHit,
+    SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
 };
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
 use serde::Deserialize;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Mutex};
 
 pub use self::schema::ddl;
 use self::{
@@ -47,6 +52,7 @@ use self::{
     error::{unavailable, while_trying},
     lease::{Horizon, Lease, When},
     place::Place,
+    rounds::Rounds,
     schema::Local,
     search::Indexed,
     settle::Settler,
@@ -66,6 +72,8 @@ pub struct ClickHouseStore {
     lease: Lease,
     local: Local,
     indexed: Indexed,
+    rounds: Arc<Rounds>,
+    compacting: Mutex<()>,
     registry: Arc<dyn Registry>,
     cache: Arc<SegmentCache>,
 }
@@ -101,13 +109,16 @@ impl ClickHouseStore {
         let db = schema::prepare(&place, must_exist).await?;
         let name = "SELECT lower(leftPad(hex(rand64()), 16, '0')) AS name";
         let Drawn { name } = db.query_raw(name).fetch_one().await.map_err(while_trying("open the database"))?;
+        let rounds: Arc<Rounds> = Arc::default();
         Ok(Self {
-            writer: Writer::start(db.clone(), Arc::default()),
+            writer: Writer::start(db.clone(), Arc::clone(&rounds)),
             settler: Settler::new(name.clone()),
             horizon: Horizon::default(),
             lease: Lease { holder: name, time: lease },
             local: Local::of(&place),
             indexed: Indexed::default(),
+            rounds,
+            compacting: Mutex::default(),
             registry,
             cache: Arc::default(),
             db,
@@ -198,11 +209,11 @@ impl TraceStore for ClickHouseStore {
     }
 
     async fn agents(&self, project: &ProjectId) -> Result<Vec<AgentSummary>, StoreError> {
-        read::agents(&self.db, project).await
+        figures::agents(&self.db, project).await
     }
 
     async fn figures(&self, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError> {
-        read::figures(&self.db, project, agent).await
+        figures::figures(&self.db, project, agent).await
     }
 
     async fn costs(&self, project: &ProjectId, query: &CostQuery) -> Result<Vec<CostTally>, StoreError> {
@@ -215,6 +226,22 @@ impl TraceStore for ClickHouseStore {
 
     async fn last_change(&self) -> Result<ChangeSeq, StoreError> {
         read::last_change(&self.db).await
+    }
+
+    async fn delete(&self, project: &ProjectId, selection: &Selection, limit: u32) -> Result<Deleted, StoreError> {
+        delete::delete(self, project, selection, limit).await
+    }
+
+    async fn count(&self, project: &ProjectId, selection: &Selection) -> Result<u64, StoreError> {
+        delete::count(self, project, selection).await
+    }
+
+    async fn compact(&self) -> Result<Compacted, StoreError> {
+        compact::compact(self).await
+    }
+
+    async fn vacuum(&self) -> Result<(), StoreError> {
+        storage::vacuum(&self.db, &self.local).await
     }
 
     async fn used_bytes(&self) -> Result<u64, StoreError> {

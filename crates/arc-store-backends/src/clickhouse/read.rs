@@ -1,19 +1,16 @@
-//! Reading single things: a trace, a run, an agent's figures, changes. What waits is in [`super::lease`].
+//! Reading single things: a trace, a run, changes. Figures are in [`super::figures`]. What waits is in [`super::lease`].
 
 use std::collections::{BTreeMap, HashMap};
 
-use arc_model::{
-    AgentFigures, AgentName, AgentSummary, DayTally, LeafId, LeafTally, NanoUsd, ProjectId, Run, Severity, Span,
-    SpanId, TaskId, TaskTally, Timestamp, Trace, TraceId, UnpricedTally, Verdict,
-};
-use arc_store::{Change, ChangeSeq, StoreError, reason_key};
+use arc_model::{ProjectId, Run, Span, SpanId, Trace, TraceId, Verdict};
+use arc_store::{Change, ChangeSeq, StoreError};
 use clickhouse::{Client, Row, RowOwned, RowRead};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::runtime::Handle;
 
 use super::{
     error::{damaged, while_trying},
-    rows::{self, KEY, SegmentRow, Sums, kind, list, literal},
+    rows::{self, DELETED, KEY, SegmentRow, kind, list, literal},
 };
 use crate::segment::{self, Compressed, Place, SegmentCache, Segments};
 
@@ -29,6 +26,42 @@ pub(super) async fn query<T: RowOwned + RowRead>(
     db.query_raw(sql).fetch_all().await.map_err(while_trying(attempted))
 }
 
+#[derive(Row, Deserialize)]
+struct CountRow {
+    count: u64,
+}
+
+/// Counts the rows of a table that meet a condition.
+pub(super) async fn count(db: &Client, attempted: &'static str, table: &str, which: &str) -> Result<u64, StoreError> {
+    let sql = format!("SELECT count() AS count FROM {table} WHERE {which}");
+    let rows: Vec<CountRow> = query(db, attempted, &sql).await?;
+    Ok(rows.first().map_or(0, |row| row.count))
+}
+
+/// Returns ClickHouse's time, in nanoseconds.
+pub(super) async fn clock(db: &Client) -> Result<i64, StoreError> {
+    let sql = "SELECT toUnixTimestamp64Nano(now64(9)) AS place";
+    let rows: Vec<PlaceRow> = query(db, "read the time", sql).await?;
+    Ok(rows.first().map_or(0, |row| row.place))
+}
+
+/// Returns a query for the records of traces that were not deleted since; of these traces, if a list of them or a query
+/// is given.
+pub(super) fn alive(names: Option<&str>) -> String {
+    let only = names.map(|names| format!("(project, trace_id) IN {names}"));
+    let only = only.as_deref().unwrap_or("true");
+    format!(
+        "(SELECT s.project AS project, s.trace_id AS trace_id, s.span_id AS span_id, s.revision AS revision, \
+           s.hash AS hash, s.flags AS flags, s.received_at AS received_at, s.inserted_at AS inserted_at \
+         FROM (SELECT project, trace_id, span_id, revision, hash, flags, received_at, inserted_at, life FROM spans \
+           WHERE {only}) AS s LEFT JOIN (SELECT project, trace_id, tupleElement(max(trace), 1) AS died FROM settled \
+           WHERE kind = {} AND agent = '' AND day = 0 AND name = '' AND place = 0 AND {only} \
+           GROUP BY project, trace_id) AS d \
+         ON s.project = d.project AND s.trace_id = d.trace_id WHERE s.life >= d.died)",
+        kind::DEATH
+    )
+}
+
 /// Where a span of a trace is.
 #[derive(Row, Deserialize)]
 pub(super) struct Stored {
@@ -37,6 +70,12 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// Returns where its record is.
+    fn place(&self) -> Place {
+        let (_, _, segment, offset, length) = self.kept;
+        Place { segment, offset, length }
+    }
+
     /// Returns which span it is.
     pub(super) fn span(&self) -> Option<SpanId> {
         SpanId::from_bytes(self.span_id).ok()
@@ -45,11 +84,16 @@ impl Stored {
 
 /// Finds the spans of a trace, in the order of storage, so that each segment is needed once.
 pub(super) async fn spans(db: &Client, project: &ProjectId, id: TraceId) -> Result<Vec<Stored>, StoreError> {
+    let (project, trace) = (rows::project(project), literal(id.as_bytes()));
+    let died = format!(
+        "(SELECT tupleElement(max(trace), 1) FROM settled WHERE project = {project} AND kind = {} AND agent = '' \
+         AND day = 0 AND name = '' AND place = 0 AND trace_id = {trace})",
+        kind::DEATH
+    );
     let sql = format!(
         "SELECT span_id, max((revision, hash, segment, offset, length)) AS kept FROM spans \
-         WHERE project = {} AND trace_id = {} GROUP BY span_id ORDER BY tupleElement(kept, 3), tupleElement(kept, 4)",
-        rows::project(project),
-        literal(id.as_bytes())
+         WHERE project = {project} AND trace_id = {trace} AND life >= {died} GROUP BY span_id \
+         ORDER BY tupleElement(kept, 3), tupleElement(kept, 4)"
     );
     query(db, "read a trace", &sql).await
 }
@@ -63,7 +107,27 @@ pub(super) fn trace(
     id: TraceId,
     stored: &[Stored],
 ) -> Result<Trace, StoreError> {
-    let mut wanted: Vec<i64> = stored.iter().map(|stored| stored.kept.2).collect();
+    let wanted = stored.iter().map(|stored| stored.kept.2).collect();
+    with_segments(runtime, db, cache, project, wanted, |segments| {
+        let mut spans: Vec<Span> = Vec::with_capacity(stored.len());
+        for one in stored {
+            let span = SpanId::from_bytes(one.span_id).map_err(|error| damaged("read a span id", error))?;
+            spans.push(segment::decode(id, span, one.kept.0, one.place(), segments)?);
+        }
+        Ok(Trace::new(id, spans))
+    })
+}
+
+/// Looks into segments, of which these are wanted one after the other. It waits for the database, so it MUST run where
+/// that may block.
+pub(super) fn with_segments<T>(
+    runtime: &Handle,
+    db: &Client,
+    cache: &SegmentCache,
+    project: &ProjectId,
+    mut wanted: Vec<i64>,
+    look: impl FnOnce(&mut Segments<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     wanted.dedup();
     let mut fetched: HashMap<i64, Compressed> = HashMap::new();
     let mut load = |segment: i64| {
@@ -76,14 +140,7 @@ pub(super) fn trace(
         fetched.extend(runtime.block_on(segments(db, project, &numbers))?);
         Ok(fetched.remove(&segment))
     };
-    let mut segments = Segments::new(cache, &mut load);
-    let mut spans: Vec<Span> = Vec::with_capacity(stored.len());
-    for Stored { span_id, kept: (revision, _, segment, offset, length) } in stored {
-        let span = SpanId::from_bytes(*span_id).map_err(|error| damaged("read a span id", error))?;
-        let place = Place { segment: *segment, offset: *offset, length: *length };
-        spans.push(segment::decode(id, span, *revision, place, &mut segments)?);
-    }
-    Ok(Trace::new(id, spans))
+    look(&mut Segments::new(cache, &mut load))
 }
 
 async fn segments(
@@ -92,7 +149,7 @@ async fn segments(
     numbers: &[i64],
 ) -> Result<impl Iterator<Item = (i64, Compressed)>, StoreError> {
     let sql = format!(
-        "SELECT id, project, raw_bytes, data FROM segments WHERE id IN {} AND project = {}",
+        "SELECT id, project, raw_bytes, data, version FROM segments WHERE id IN {} AND project = {}",
         list(numbers.iter().map(ToString::to_string)),
         rows::project(project)
     );
@@ -134,7 +191,8 @@ pub(super) struct Settlement {
 pub(super) async fn settlements(db: &Client, names: &str) -> Result<BTreeMap<Name, Settlement>, StoreError> {
     let sql = format!(
         "SELECT project, trace_id, max(trace) AS cell FROM settled WHERE kind = {} AND agent = '' AND day = 0 \
-         AND name = '' AND place = 0 AND (project, trace_id) IN {names} GROUP BY project, trace_id",
+         AND name = '' AND place = 0 AND (project, trace_id) IN {names} GROUP BY project, trace_id \
+         HAVING tupleElement(cell, 3) != {DELETED}",
         kind::TRACE
     );
     let rows: Vec<SettlementRow> = query(db, "find settled runs", &sql).await?;
@@ -203,8 +261,9 @@ pub(super) async fn changes(db: &Client, after: ChangeSeq, limit: u32) -> Result
     while all.len() < limit {
         let sql = format!(
             "SELECT place AS seq, trace_id, latest.2 AS text FROM settled WHERE project = '' AND kind = {} \
-             AND agent = '' AND day = 0 AND name = '' AND place > {after} ORDER BY {KEY} LIMIT {}",
+             AND agent = '' AND day = 0 AND name = '' AND place > {after} AND trace_id != {} ORDER BY {KEY} LIMIT {}",
             kind::CHANGE,
+            literal(&NO_TRACE),
             limit.saturating_add(1)
         );
         let rows: Vec<Changed> = query(db, "read changes", &sql).await?;
@@ -246,15 +305,28 @@ struct PlaceRow {
     place: i64,
 }
 
+/// The trace of a change that is a deletion.
+pub(super) const NO_TRACE: [u8; 16] = [0; 16];
+
+/// Returns the number of the last change of a run.
 pub(super) async fn last_change(db: &Client) -> Result<ChangeSeq, StoreError> {
+    last(db, &format!(" AND trace_id != {}", literal(&NO_TRACE))).await.map(ChangeSeq)
+}
+
+/// Returns the last number that is taken, also by a deletion.
+pub(super) async fn last_number(db: &Client) -> Result<u64, StoreError> {
+    last(db, "").await
+}
+
+async fn last(db: &Client, only: &str) -> Result<u64, StoreError> {
     let sql = format!(
-        "SELECT place FROM settled WHERE project = '' AND kind = {} AND agent = '' AND day = 0 AND name = '' \
+        "SELECT place FROM settled WHERE project = '' AND kind = {} AND agent = '' AND day = 0 AND name = ''{only} \
          ORDER BY {} DESC LIMIT 1",
         kind::CHANGE,
         KEY.replace(", ", " DESC, ")
     );
     let rows: Vec<PlaceRow> = query(db, "read the last change", &sql).await?;
-    Ok(ChangeSeq(rows.first().map_or(0, |row| row.place.unsigned_abs())))
+    Ok(rows.first().map_or(0, |row| row.place.unsigned_abs()))
 }
 
 /// Returns what the first of these numbers says, which is who took it.
@@ -314,129 +386,6 @@ pub(super) struct Seen {
     pub(super) first_at: i64,
     pub(super) last_at: i64,
     pub(super) latest: TraceId,
-}
-
-#[derive(Row, Deserialize)]
-struct AgentRow {
-    agent: String,
-    totals: Sums,
-    text: String,
-}
-
-pub(super) async fn agents(db: &Client, project: &ProjectId) -> Result<Vec<AgentSummary>, StoreError> {
-    let sql = format!(
-        "SELECT agent, sumMap(sums) AS totals, tupleElement(max(latest), 2) AS text FROM settled WHERE project = {} AND kind = {} \
-         GROUP BY agent",
-        rows::project(project),
-        kind::AGENT
-    );
-    let rows: Vec<AgentRow> = query(db, "list agents", &sql).await?;
-    let mut agents = Vec::with_capacity(rows.len());
-    for AgentRow { agent, totals, text } in rows {
-        // All its runs are another agent's now.
-        if text.is_empty() {
-            continue;
-        }
-        let latest: LatestRun = from_json(&text)?;
-        agents.push(AgentSummary {
-            name: AgentName::new(agent),
-            version: latest.version,
-            domain: latest.domain,
-            framework: latest.framework,
-            runs: count(&totals, 0),
-            succeeded: count(&totals, 1),
-            failed: count(&totals, 2),
-            last_run_at: Timestamp::from_nanos(latest.at),
-        });
-    }
-    agents.sort_by(|a, b| b.last_run_at.cmp(&a.last_run_at).then_with(|| a.name.cmp(&b.name)));
-    Ok(agents)
-}
-
-#[derive(Row, Deserialize)]
-struct FigureRow {
-    kind: u8,
-    day: i64,
-    name: String,
-    totals: Sums,
-    text: String,
-}
-
-pub(super) async fn figures(db: &Client, project: &ProjectId, agent: &AgentName) -> Result<AgentFigures, StoreError> {
-    let sql = format!(
-        "SELECT kind, day, name, sumMap(sums) AS totals, tupleElement(max(latest), 2) AS text FROM settled WHERE project = {} \
-         AND kind IN ({}, {}, {}, {}) AND agent = {} GROUP BY kind, day, name ORDER BY kind, day, name",
-        rows::project(project),
-        kind::TASK,
-        kind::DAY,
-        kind::LEAF,
-        kind::UNPRICED,
-        literal(agent.as_str().as_bytes())
-    );
-    let rows: Vec<FigureRow> = query(db, "read an agent's figures", &sql).await?;
-    let mut figures = AgentFigures::default();
-    for FigureRow { kind, day, name, totals, text } in rows {
-        // Sums that are nothing again are left out.
-        if totals.values().all(|sum| *sum == 0) {
-            continue;
-        }
-        let sum = |place| count(&totals, place);
-        match kind {
-            kind::TASK => figures.tasks.push(TaskTally {
-                task: rows::read_optional(&name).map(TaskId::new),
-                succeeded: sum(0),
-                failed: sum(1),
-                unknown: sum(2),
-            }),
-            kind::DAY => figures.days.push(DayTally {
-                day: Timestamp::from_nanos(day),
-                succeeded: sum(0),
-                failed: sum(1),
-                unknown: sum(2),
-                step_limit: sum(3),
-                timeout: sum(4),
-                priced: sum(5),
-                cost: NanoUsd(clamped(&totals, 6)),
-                tool_calls_judged: sum(7),
-                tool_calls_correct: sum(8),
-            }),
-            kind::LEAF => figures.leaves.push(leaf(name, sum(0), [sum(1), sum(2), sum(3), sum(4)], &text)?),
-            _ => figures.unpriced.push(UnpricedTally { why: from_json(&name)?, runs: sum(0) }),
-        }
-    }
-    figures.leaves.sort_by(|a, b| b.runs.cmp(&a.runs).then_with(|| a.leaf.cmp(&b.leaf)));
-    figures.unpriced.sort_by_cached_key(|tally| (std::cmp::Reverse(tally.runs), reason_key(&tally.why)));
-    Ok(figures)
-}
-
-fn leaf(name: String, runs: u64, severities: [u64; 4], text: &str) -> Result<LeafTally, StoreError> {
-    let worst = severities.iter().rposition(|count| *count > 0).unwrap_or(0);
-    let severity = match worst {
-        3 => Severity::Critical,
-        2 => Severity::High,
-        1 => Severity::Medium,
-        _ => Severity::Low,
-    };
-    let seen: Seen = from_json(text)?;
-    Ok(LeafTally {
-        leaf: LeafId::new(name),
-        severity,
-        runs,
-        findings: severities.iter().sum(),
-        first_at: Timestamp::from_nanos(seen.first_at),
-        last_at: Timestamp::from_nanos(seen.last_at),
-        latest: seen.latest,
-    })
-}
-
-/// Returns a sum as far as numbers go.
-pub(super) fn clamped(sums: &Sums, place: u8) -> i64 {
-    let sum = sums.get(&place).copied().unwrap_or(0);
-    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
-}
-
-fn count(sums: &Sums, place: u8) -> u64 {
-    u64::try_from(clamped(sums, place)).unwrap_or(0)
 }
 
 pub(super) fn trace_id(bytes: [u8; 16]) -> Result<TraceId, StoreError> {

@@ -19,6 +19,7 @@ pub(super) struct SpanRow {
     pub(super) length: u32,
     pub(super) flags: u8,
     pub(super) received_at: i64,
+    pub(super) life: u64,
 }
 
 /// A segment of records and bodies.
@@ -28,6 +29,8 @@ pub(super) struct SegmentRow {
     pub(super) project: String,
     pub(super) raw_bytes: u64,
     pub(super) data: Bytes,
+    /// Tells blanked ones from each other; zero for one as it was written.
+    pub(super) version: u64,
 }
 
 /// The words of a span that can be found, as of one indexing of its run.
@@ -73,8 +76,12 @@ pub(super) type Sums = BTreeMap<u8, i128>;
 /// Change number, whether the run is somewhere else now, agent, verdict, task, leaves, run, findings, costs.
 pub(super) type RunCell = (u64, u8, String, u8, String, Vec<String>, String, Vec<String>, String);
 
-/// Change number, mark, whether the run is running, when it was settled, when it took place.
+/// Change number, mark, whether the run is running ([`DELETED`] when it was deleted), when it was settled, when it took
+/// place.
 pub(super) type TraceCell = (u64, u64, u8, i64, i64);
+
+/// In place of whether a run is running: it was deleted.
+pub(super) const DELETED: u8 = 2;
 
 /// What a row of the table `settled` is about.
 ///
@@ -102,6 +109,10 @@ pub(super) mod kind {
     pub(in super::super) const AGAIN: u8 = 9;
     /// What of a run is searchable: the change it was settled by, and the version of its text.
     pub(in super::super) const TEXT: u8 = 10;
+    /// At which change a trace was deleted, and whether its rows are removed.
+    pub(in super::super) const DEATH: u8 = 11;
+    /// A segment that deleted runs referred to, as of a time, and whether it was compacted since.
+    pub(in super::super) const STALE: u8 = 12;
 
     /// Returns the kind of the sums of a division; some are read from those of another.
     pub(in super::super) const fn of_costs(by: CostDimension) -> u8 {

@@ -31,6 +31,8 @@ enum Spread {
 struct Table {
     name: &'static str,
     columns: &'static str,
+    /// Those that databases of an earlier version lack.
+    added: &'static [&'static str],
     engine: &'static str,
     partition: Option<&'static str>,
     order: &'static str,
@@ -57,8 +59,10 @@ const TABLES: &[Table] = &[
     flags       UInt8 CODEC(ZSTD(1)),
     received_at Int64 CODEC(ZSTD(1)),
     inserted_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(ZSTD(1)),
+    life UInt64 DEFAULT 0 CODEC(ZSTD(1)),
     INDEX traces trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
     PROJECTION by_time (SELECT project, trace_id, inserted_at ORDER BY inserted_at)",
+        added: &["life UInt64 DEFAULT 0 CODEC(ZSTD(1))"],
         engine: "MergeTree",
         partition: Some("toYYYYMM(inserted_at)"),
         order: "project, trace_id, span_id",
@@ -73,7 +77,9 @@ const TABLES: &[Table] = &[
     project     String CODEC(ZSTD(1)),
     raw_bytes   UInt64,
     data        String CODEC(NONE),
-    inserted_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(ZSTD(1))",
+    inserted_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(ZSTD(1)),
+    version UInt64 DEFAULT 0 CODEC(ZSTD(1))",
+        added: &["version UInt64 DEFAULT 0 CODEC(ZSTD(1))"],
         engine: "MergeTree",
         partition: Some("toYYYYMM(inserted_at)"),
         order: "id",
@@ -96,6 +102,7 @@ const TABLES: &[Table] = &[
     trace    SimpleAggregateFunction(max, Tuple(UInt64, UInt64, UInt8, Int64, Int64)) CODEC(ZSTD(1)),
     latest   SimpleAggregateFunction(max, Tuple(UInt64, String)) CODEC(ZSTD(1)),
     sums     SimpleAggregateFunction(sumMap, Map(UInt8, Int128)) CODEC(ZSTD(1))",
+        added: &[],
         engine: "AggregatingMergeTree",
         partition: None,
         order: KEY,
@@ -118,6 +125,7 @@ const TABLES: &[Table] = &[
     words       Array(String) CODEC(ZSTD(3)),
     inserted_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(ZSTD(1)),
     INDEX words words TYPE bloom_filter(0.005) GRANULARITY 1",
+        added: &[],
         engine: "MergeTree",
         partition: None,
         order: SEARCH_KEY,
@@ -128,6 +136,7 @@ const TABLES: &[Table] = &[
         name: "schema_version",
         columns: "
     version UInt32",
+        added: &[],
         engine: "MergeTree",
         partition: None,
         order: "version",
@@ -147,7 +156,7 @@ pub fn ddl(database: &str, cluster: Option<&str>) -> Result<Vec<String>, StoreEr
     let on_cluster = cluster.map(|cluster| format!(" ON CLUSTER `{cluster}`")).unwrap_or_default();
     let mut statements = vec![format!("CREATE DATABASE IF NOT EXISTS `{database}`{on_cluster}")];
     for table in TABLES {
-        let Table { name, columns, engine, partition, order, settings, spread } = table;
+        let Table { name, columns, added, engine, partition, order, settings, spread } = table;
         let partition = partition.map(|by| format!("\nPARTITION BY {by}")).unwrap_or_default();
         let (suffix, engine, more) = match (cluster, spread) {
             (None, _) => ("", (*engine).to_owned(), ""),
@@ -165,11 +174,20 @@ pub fn ddl(database: &str, cluster: Option<&str>) -> Result<Vec<String>, StoreEr
             "CREATE TABLE IF NOT EXISTS `{database}`.`{name}{suffix}`{on_cluster} ({columns}\n)\nENGINE = {engine}{partition}\n\
              ORDER BY ({order})\nSETTINGS {settings}{more}, {DURABLE}"
         ));
+        for column in *added {
+            statements.push(format!(
+                "ALTER TABLE `{database}`.`{name}{suffix}`{on_cluster} ADD COLUMN IF NOT EXISTS {column}"
+            ));
+        }
         if let (Some(cluster), Spread::Sharded(by)) = (cluster, spread) {
             statements.push(format!(
                 "CREATE TABLE IF NOT EXISTS `{database}`.`{name}`{on_cluster} AS `{database}`.`{name}_local`\n\
                  ENGINE = Distributed(`{cluster}`, `{database}`, `{name}_local`, {by})"
             ));
+            for column in *added {
+                statements
+                    .push(format!("ALTER TABLE `{database}`.`{name}`{on_cluster} ADD COLUMN IF NOT EXISTS {column}"));
+            }
         }
     }
     // A second row says the same.
@@ -179,12 +197,35 @@ pub fn ddl(database: &str, cluster: Option<&str>) -> Result<Vec<String>, StoreEr
 
 /// Where the tables are that hold the rows: on a cluster, those behind the tables that are read.
 pub(super) struct Local {
+    database: String,
     cluster: Option<String>,
 }
 
 impl Local {
     pub(super) fn of(place: &Place) -> Self {
-        Self { cluster: place.cluster().map(str::to_owned) }
+        Self { database: place.database.clone(), cluster: place.cluster().map(str::to_owned) }
+    }
+
+    /// Returns the statement that removes rows of a table and returns when it has.
+    pub(super) fn delete(&self, table: &str, which: &str) -> String {
+        format!("ALTER TABLE {} DELETE WHERE {which} SETTINGS mutations_sync = 2", self.table(table))
+    }
+
+    /// Returns the statement that merges the rows of a table.
+    pub(super) fn merge(&self, table: &str) -> String {
+        format!("OPTIMIZE TABLE {} FINAL", self.table(table))
+    }
+
+    fn table(&self, table: &str) -> String {
+        let database = &self.database;
+        match &self.cluster {
+            None => format!("`{database}`.`{table}`"),
+            Some(cluster) => {
+                let is_whole = |known: &&Table| known.name == table && matches!(known.spread, Spread::Everywhere);
+                let suffix = if TABLES.iter().any(|known| is_whole(&known)) { "" } else { "_local" };
+                format!("`{database}`.`{table}{suffix}` ON CLUSTER `{cluster}`")
+            }
+        }
     }
 
     /// Returns a query for the bytes that rows take which nobody deleted.
@@ -302,6 +343,22 @@ mod tests {
                 .filter(|statement| statement.starts_with("CREATE"))
                 .all(|made| made.contains("ON CLUSTER `c`"))
         );
+        // What is added to a table of an earlier version is what a new one has.
+        for table in TABLES {
+            assert!(table.added.iter().all(|column| table.columns.contains(column)), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn rows_are_removed_from_the_tables_that_hold_them() {
+        let local = |address: &str| Local::of(&Place::parse(address).unwrap());
+        let (alone, cluster) = (local("clickhouse://h/d"), local("clickhouse://h/d?cluster=c"));
+        assert_eq!(alone.delete("spans", "1"), "ALTER TABLE `d`.`spans` DELETE WHERE 1 SETTINGS mutations_sync = 2");
+        assert_eq!(
+            cluster.delete("spans", "1"),
+            "ALTER TABLE `d`.`spans_local` ON CLUSTER `c` DELETE WHERE 1 SETTINGS mutations_sync = 2"
+        );
+        assert_eq!(cluster.merge("settled"), "OPTIMIZE TABLE `d`.`settled` ON CLUSTER `c` FINAL");
     }
 
     #[test]

@@ -53,6 +53,7 @@ struct Waiting {
     trace_id: [u8; 16],
     seq: u64,
     version: u64,
+    has_text: bool,
 }
 
 /// Returns a query for the runs that wait among those settled after a change.
@@ -69,7 +70,8 @@ pub(super) fn waiting(after: u64) -> String {
         )
     };
     format!(
-        "SELECT project, trace_id, tupleElement(cell, 1) AS seq, rand64() AS version \
+        "SELECT project, trace_id, tupleElement(cell, 1) AS seq, rand64() AS version, \
+           tupleElement(text, 2) > 0 AS has_text \
          FROM (SELECT project, trace_id, maxIf(trace, kind = {trace}) AS cell, maxIf(trace, kind = {text}) AS text \
            FROM settled WHERE kind IN ({trace}, {text}) AND agent = '' AND day = 0 AND name = '' AND place = 0{since} \
            GROUP BY project, trace_id) \
@@ -84,7 +86,7 @@ pub(super) async fn index(
     indexed: &Indexed,
     limit: u32,
 ) -> Result<u64, StoreError> {
-    let last = read::last_change(db).await?.0;
+    let last = read::last_number(db).await?;
     let after = indexed.0.load(Ordering::Relaxed);
     if last == after {
         return Ok(0);
@@ -102,7 +104,8 @@ pub(super) async fn index(
             };
             texts.extend(rows_of(run, &place, documents));
         }
-        done.push(indexed_row(&run.project, run.trace_id, run.seq, run.version));
+        let state = if run.has_text { OUTDATED } else { 0 };
+        done.push(text_row(&run.project, run.trace_id, (run.seq, run.version, state)));
     }
     if !waiting.is_empty() {
         write(db, &texts, &done).await?;
@@ -113,9 +116,14 @@ pub(super) async fn index(
     Ok(waiting.len() as u64)
 }
 
-/// Returns the row that says which version of a run's text is searchable.
-pub(super) fn indexed_row(project: &str, trace_id: [u8; 16], seq: u64, version: u64) -> SettledRow {
-    let trace = (seq, version, 0, 0, 0);
+/// In the row of what is searchable of a run: an earlier version of its text is to be removed.
+pub(super) const OUTDATED: u8 = 1;
+/// It was.
+pub(super) const REMOVED: u8 = 2;
+
+/// Returns the row that says as of which change which version of a run's text is searchable.
+pub(super) fn text_row(project: &str, trace_id: [u8; 16], (seq, version, state): (u64, u64, u8)) -> SettledRow {
+    let trace = (seq, version, state, 0, 0);
     SettledRow { project: project.to_owned(), kind: kind::TEXT, trace_id, trace, ..SettledRow::default() }
 }
 

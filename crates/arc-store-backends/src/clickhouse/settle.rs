@@ -16,21 +16,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_model::{AgentName, LeafId, ProjectId, Run, RunCosts, TaskId, Timestamp, TraceId};
+use arc_model::{LeafId, ProjectId, Run, RunCosts, TaskId, Timestamp, TraceId};
 use arc_store::{Settled, StoreError};
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::{
+    describe::describe,
     error::{damaged, unavailable, while_trying},
-    listing,
-    read::{self, LatestRun, Name, Seen, from_json, verdict_number},
+    read::{self, Name, from_json, verdict_number},
     rollup::{self, Changes, Severities},
-    rows::{self, SettledRow, kind, list, literal, optional},
+    rows::{self, DELETED, SettledRow, kind, optional},
 };
 
-const ATTEMPTED: &str = "settle runs";
+pub(super) const ATTEMPTED: &str = "settle runs";
 
 /// Most runs in one insert.
 const RUNS: usize = 1000;
@@ -40,6 +40,12 @@ const STUCK: Duration = Duration::from_secs(10);
 
 /// How long to try in all.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What becomes one block.
+enum Work<'a> {
+    Settle(&'a [&'a Settled], Timestamp),
+    Delete(&'a ProjectId, &'a [TraceId]),
+}
 
 /// Settles for one program.
 pub(super) struct Settler {
@@ -64,7 +70,16 @@ impl Settler {
             settled.iter().rev().filter(|one| seen.insert((&one.project, one.run.trace_id))).collect();
         last.reverse();
         for part in last.chunks(RUNS) {
-            self.store(db, part, now).await?;
+            self.store(db, &Work::Settle(part, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes runs of a project, and what is stored of their traces, in one block.
+    pub(super) async fn delete(&self, db: &Client, project: &ProjectId, traces: &[TraceId]) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        for part in traces.chunks(RUNS) {
+            self.store(db, &Work::Delete(project, part)).await?;
         }
         Ok(())
     }
@@ -74,7 +89,7 @@ impl Settler {
         let _turn = self.turn.lock().await;
         let waiting = settled_traces(db, project).await?;
         if waiting > 0 {
-            let seq = read::last_change(db).await?.0;
+            let seq = read::last_number(db).await?;
             let mut again = db.insert::<SettledRow>("settled").await.map_err(while_trying(ATTEMPTED))?;
             let row = request(read::requests(db).await? + 1, project.as_str(), seq);
             again.write(&row).await.map_err(while_trying(ATTEMPTED))?;
@@ -83,19 +98,25 @@ impl Settler {
         Ok(waiting)
     }
 
-    /// Stores runs at the numbers after the last one.
-    async fn store(&self, db: &Client, settled: &[&Settled], now: Timestamp) -> Result<(), StoreError> {
+    /// Takes the numbers after the last one.
+    async fn store(&self, db: &Client, work: &Work<'_>) -> Result<(), StoreError> {
         let begun = Instant::now();
         let (mut refused_at, mut since, mut token) = (None, begun, 0);
         while begun.elapsed() < PATIENCE {
-            let before = read::last_change(db).await?.0;
+            let before = read::last_number(db).await?;
             if refused_at != Some(before) {
                 (refused_at, since, token) = (Some(before), Instant::now(), 0);
             } else if since.elapsed() > STUCK {
                 (since, token) = (Instant::now(), token + 1);
             }
             let nonce = self.nonce();
-            let rows = rows_of(db, settled, before, now).await?;
+            let rows = match *work {
+                Work::Settle(settled, now) => rows_of(db, settled, before, now).await?,
+                Work::Delete(project, traces) => rows_that_delete(db, project, traces, before + 1).await?,
+            };
+            if rows.is_empty() {
+                return Ok(());
+            }
             insert(db, rows, &nonce, &format!("settled-{before}-{token}")).await?;
             if read::nonce(db, before + 1).await?.is_some_and(|taken| taken == nonce) {
                 return Ok(());
@@ -134,9 +155,9 @@ struct Item<'a> {
 }
 
 /// A run as it was settled before.
-struct Old {
-    run: Run,
-    leaves: BTreeMap<LeafId, Severities>,
+pub(super) struct Old {
+    pub(super) run: Run,
+    pub(super) leaves: BTreeMap<LeafId, Severities>,
 }
 
 /// Returns the rows that settle runs after the change `before`.
@@ -147,15 +168,24 @@ async fn rows_of(
     now: Timestamp,
 ) -> Result<Vec<SettledRow>, StoreError> {
     let mut items: Vec<(Name, Item<'_>)> = Vec::with_capacity(settled.len());
-    for (seq, settled) in (before + 1..).zip(settled) {
+    let writes = writes(db, settled).await?;
+    // A trace that has less than was analysed of it was deleted meanwhile.
+    let is_stored = |one: &&&Settled| {
+        let writes = writes.get(&(one.project.clone(), one.run.trace_id));
+        one.mark.0 <= writes.copied().unwrap_or(0)
+    };
+    for (seq, settled) in (before + 1..).zip(settled.iter().filter(is_stored)) {
         // What is found in a run that goes on counts once it ended.
         let findings = if settled.run.is_running { &[][..] } else { &settled.findings };
         let leaves = rollup::leaves(findings);
         let findings = findings.iter().map(to_json).collect::<Result<_, _>>()?;
         items.push(((settled.project.clone(), settled.run.trace_id), Item { settled, seq, leaves, findings }));
     }
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut changes = Changes::default();
-    let (old, stood) = take_old(db, &items, &mut changes).await?;
+    let (old, stood) = take_old(db, &read::names(items.iter().map(|(name, _)| name)), &mut changes).await?;
     let mut rows = Vec::with_capacity(items.len() * 6);
     for (name, item) in &items {
         let Settled { project, run, costs, .. } = item.settled;
@@ -166,7 +196,9 @@ async fn rows_of(
         }
         rows.extend(own_rows(name, item, now)?);
     }
-    rows.extend(describe(db, &items, &old).await?);
+    let traces = items.iter().map(|(name, item)| (name, item.seq)).collect();
+    let got: Vec<_> = items.iter().map(|(name, item)| (name, &item.settled.run, &item.leaves)).collect();
+    rows.extend(describe(db, &traces, &got, &old).await?);
     rows.extend(changes.into_rows());
     let falls_back = |(name, item): &(Name, Item<'_>)| {
         let mark = if item.settled.run.is_running { 0 } else { item.settled.mark.0 };
@@ -182,11 +214,10 @@ async fn rows_of(
 /// Reads the runs that were settled before, and takes them out of the sums; also returns how far each trace was settled.
 async fn take_old(
     db: &Client,
-    items: &[(Name, Item<'_>)],
+    names: &str,
     changes: &mut Changes,
 ) -> Result<(BTreeMap<Name, Old>, BTreeMap<Name, u64>), StoreError> {
-    let names = read::names(items.iter().map(|(name, _)| name));
-    let found = read::settlements(db, &names).await?;
+    let found = read::settlements(db, names).await?;
     let places = read::places(found.iter().map(|(name, settled)| (name, settled.at)));
     let runs = read::runs_at(db, &places).await?;
     let stood = found.into_iter().map(|(name, settled)| (name, settled.mark)).collect();
@@ -201,6 +232,68 @@ async fn take_old(
         old.insert(name, Old { run, leaves });
     }
     Ok((old, stood))
+}
+
+#[derive(Row, Deserialize)]
+struct Writes {
+    project: String,
+    trace_id: [u8; 16],
+    count: u64,
+}
+
+/// Returns how far the traces of runs are written, of those of which something was analysed.
+async fn writes(db: &Client, settled: &[&Settled]) -> Result<BTreeMap<Name, u64>, StoreError> {
+    let analysed = settled.iter().filter(|one| one.mark.0 > 0);
+    let names: Vec<Name> = analysed.map(|one| (one.project.clone(), one.run.trace_id)).collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = format!(
+        "SELECT project, trace_id, count() AS count FROM {} GROUP BY project, trace_id",
+        read::alive(Some(&read::names(names.iter())))
+    );
+    let rows: Vec<Writes> = read::query(db, ATTEMPTED, &sql).await?;
+    rows.into_iter().map(|row| Ok(((ProjectId::new(row.project), read::trace_id(row.trace_id)?), row.count))).collect()
+}
+
+/// Returns the rows that delete runs, and what is stored of their traces, at a change.
+async fn rows_that_delete(
+    db: &Client,
+    project: &ProjectId,
+    traces: &[TraceId],
+    seq: u64,
+) -> Result<Vec<SettledRow>, StoreError> {
+    let names: Vec<Name> = traces.iter().map(|trace| (project.clone(), *trace)).collect();
+    let mut changes = Changes::default();
+    let (old, _) = take_old(db, &read::names(names.iter()), &mut changes).await?;
+    let now = read::clock(db).await?;
+    let mut rows = vec![SettledRow {
+        kind: kind::CHANGE,
+        place: i64::try_from(seq).map_err(|error| damaged(ATTEMPTED, error))?,
+        trace_id: read::NO_TRACE,
+        latest: (seq, String::new()),
+        ..SettledRow::default()
+    }];
+    for name in &names {
+        rows.extend(old.get(name).map(|old| gone(name, old.run.at(), seq)));
+        // In the order of what they say: it is settled no longer, it has died, its text cannot be found.
+        let cells = [
+            (kind::TRACE, (seq, 0, DELETED, now, 0)),
+            (kind::DEATH, (seq, 0, 0, now, 0)),
+            (kind::TEXT, (seq, 0, 0, 0, 0)),
+        ];
+        rows.extend(cells.map(|(kind, trace)| SettledRow {
+            project: project.as_str().to_owned(),
+            kind,
+            trace_id: *name.1.as_bytes(),
+            trace,
+            ..SettledRow::default()
+        }));
+    }
+    let traces = names.iter().map(|name| (name, seq)).collect();
+    rows.extend(describe(db, &traces, &[], &old).await?);
+    rows.extend(changes.into_rows());
+    Ok(rows)
 }
 
 /// Returns the row by which programs know that traces wait again: those of a project up to a change, and others.
@@ -269,165 +362,6 @@ fn own_rows((project, trace): &Name, item: &Item<'_>, now: Timestamp) -> Result<
     ])
 }
 
-type Agent<'a> = (&'a ProjectId, &'a AgentName);
-
-/// The runs of a settlement that an agent, or a kind of failure of one, loses and gets.
-#[derive(Default)]
-struct Moves<'a> {
-    lost: Vec<&'a Run>,
-    got: Vec<&'a Run>,
-    seq: u64,
-}
-
-/// Returns the rows that say what the latest run of an agent is, and when its failures were first and last seen.
-async fn describe(
-    db: &Client,
-    items: &[(Name, Item<'_>)],
-    old: &BTreeMap<Name, Old>,
-) -> Result<Vec<SettledRow>, StoreError> {
-    let mut moves: BTreeMap<(Agent<'_>, Option<&LeafId>), Moves<'_>> = BTreeMap::new();
-    for (name, item) in items {
-        let run = &item.settled.run;
-        for leaf in std::iter::once(None).chain(item.leaves.keys().map(Some)) {
-            let moves = moves.entry(((&name.0, &run.agent.name), leaf)).or_default();
-            moves.got.push(run);
-            moves.seq = moves.seq.max(item.seq);
-        }
-        if let Some(old) = old.get(name) {
-            for leaf in std::iter::once(None).chain(old.leaves.keys().map(Some)) {
-                let moves = moves.entry(((&name.0, &old.run.agent.name), leaf)).or_default();
-                moves.lost.push(&old.run);
-                moves.seq = moves.seq.max(item.seq);
-            }
-        }
-    }
-    let agents: BTreeSet<String> = moves
-        .keys()
-        .map(|((project, agent), _)| format!("({}, {})", rows::project(project), literal(agent.as_str().as_bytes())))
-        .collect();
-    let known = described(db, &list(agents.into_iter())).await?;
-    let mut rows = Vec::with_capacity(moves.len());
-    for (((project, agent), leaf), moves) in &moves {
-        let (project, agent) = (*project, agent.as_str());
-        let kind = if leaf.is_some() { kind::LEAF } else { kind::AGENT };
-        let name = leaf.map_or("", LeafId::as_str);
-        let known = known.get(&(project.as_str().to_owned(), kind, agent.to_owned(), name.to_owned()));
-        let known = known.map(String::as_str).filter(|text| !text.is_empty());
-        let others = items.iter().filter(|((of, _), _)| of == project).map(|((_, trace), _)| trace);
-        let others = rows::traces(others);
-        let text = match leaf {
-            None => latest_run(db, project, agent, known, moves, &others).await?,
-            Some(leaf) => seen(db, project, agent, leaf, known, moves, &others).await?,
-        };
-        rows.push(SettledRow {
-            project: project.as_str().to_owned(),
-            kind,
-            agent: agent.to_owned(),
-            name: name.to_owned(),
-            latest: (moves.seq, text),
-            ..SettledRow::default()
-        });
-    }
-    Ok(rows)
-}
-
-/// Orders runs as listings have them, the first last.
-fn rank(at: i64, trace: TraceId) -> (i64, std::cmp::Reverse<TraceId>) {
-    (at, std::cmp::Reverse(trace))
-}
-
-fn rank_of(run: &Run) -> (i64, std::cmp::Reverse<TraceId>) {
-    rank(run.at().as_nanos(), run.trace_id)
-}
-
-/// Returns what an agent is described by from now on; nothing when it has no runs any more.
-async fn latest_run(
-    db: &Client,
-    project: &ProjectId,
-    agent: &str,
-    known: Option<&str>,
-    moves: &Moves<'_>,
-    others: &str,
-) -> Result<String, StoreError> {
-    let known: Option<LatestRun> = known.map(from_json).transpose()?;
-    let is_lost = |latest: &LatestRun| moves.lost.iter().any(|run| run.trace_id == latest.trace_id);
-    let got = moves.got.iter().max_by_key(|run| rank_of(run)).map(|run| LatestRun::of(run));
-    let by_rank = |one: &LatestRun| rank(one.at, one.trace_id);
-    let latest = match known {
-        Some(known) if is_lost(&known) && got.as_ref().is_none_or(|got| by_rank(got) < by_rank(&known)) => {
-            let stored = listing::latest(db, project, agent, None, others).await?;
-            stored.as_ref().map(LatestRun::of).into_iter().chain(got).max_by_key(by_rank)
-        }
-        Some(known) if is_lost(&known) => got,
-        known => known.into_iter().chain(got).max_by_key(by_rank),
-    };
-    latest.map_or(Ok(String::new()), |latest| to_json(&latest))
-}
-
-/// Returns when a kind of failure was seen, as of now; nothing when no run has it any more.
-async fn seen(
-    db: &Client,
-    project: &ProjectId,
-    agent: &str,
-    leaf: &LeafId,
-    known: Option<&str>,
-    moves: &Moves<'_>,
-    others: &str,
-) -> Result<String, StoreError> {
-    let known: Option<Seen> = known.map(from_json).transpose()?;
-    let first = moves.got.iter().map(|run| run.at().as_nanos()).min();
-    let last = moves.got.iter().map(|run| rank_of(run)).max();
-    let (first, last) = match known {
-        None => (first, last),
-        Some(known) => {
-            let known_last = rank(known.last_at, known.latest);
-            let loses_last = moves.lost.iter().any(|run| run.trace_id == known.latest);
-            let last = if loses_last && last.is_none_or(|last| last < known_last) {
-                let stored = listing::latest(db, project, agent, Some(leaf), others).await?;
-                last.max(stored.as_ref().map(rank_of))
-            } else if loses_last {
-                last
-            } else {
-                last.max(Some(known_last))
-            };
-            let loses_first = moves.lost.iter().any(|run| run.at().as_nanos() == known.first_at);
-            let first = if loses_first && first.is_none_or(|first| first > known.first_at) {
-                let stored = listing::first_at(db, project, agent, leaf, others).await?;
-                first.into_iter().chain(stored).min()
-            } else {
-                first.into_iter().chain((!loses_first).then_some(known.first_at)).min()
-            };
-            (first, last)
-        }
-    };
-    match (first, last) {
-        (Some(first_at), Some((last_at, std::cmp::Reverse(latest)))) => to_json(&Seen { first_at, last_at, latest }),
-        _ => Ok(String::new()),
-    }
-}
-
-#[derive(Row, Deserialize)]
-struct Description {
-    project: String,
-    kind: u8,
-    agent: String,
-    name: String,
-    text: String,
-}
-
-/// Returns what is stored about agents and their failures.
-async fn described(db: &Client, agents: &str) -> Result<BTreeMap<(String, u8, String, String), String>, StoreError> {
-    let sql = format!(
-        "SELECT project, kind, agent, name, tupleElement(max(latest), 2) AS text FROM settled WHERE kind IN ({}, {}) \
-         AND (project, agent) IN {} GROUP BY project, kind, agent, name",
-        kind::AGENT,
-        kind::LEAF,
-        agents
-    );
-    let rows: Vec<Description> = read::query(db, ATTEMPTED, &sql).await?;
-    Ok(rows.into_iter().map(|row| ((row.project, row.kind, row.agent, row.name), row.text)).collect())
-}
-
 #[derive(Row, Deserialize)]
 struct Count {
     count: u64,
@@ -450,6 +384,6 @@ async fn settled_traces(db: &Client, project: &ProjectId) -> Result<u64, StoreEr
     Ok(rows.first().map_or(0, |row| row.count))
 }
 
-fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| damaged(ATTEMPTED, error))
 }

@@ -16,9 +16,8 @@ use super::{
     append::{self, Batch, Ready},
     compute,
     error::{unavailable, while_trying},
+    rounds::Rounds,
 };
-use crate::segment::Window;
-
 /// Records after which a group is closed.
 const GROUP: usize = 65_536;
 
@@ -41,9 +40,9 @@ struct Job {
 type Reply = oneshot::Sender<Result<Appended, StoreError>>;
 
 impl Writer {
-    pub(super) fn start(db: Client, window: Arc<Window>) -> Self {
+    pub(super) fn start(db: Client, rounds: Arc<Rounds>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let task = Task { db, window, free: 0..0 };
+        let task = Task { db, rounds, free: 0..0 };
         #[expect(
             clippy::disallowed_methods,
             reason = "it ends with the store; what is not stored is not acknowledged"
@@ -66,7 +65,7 @@ fn stopped() -> StoreError {
 
 struct Task {
     db: Client,
-    window: Arc<Window>,
+    rounds: Arc<Rounds>,
     /// Numbers of segments that are not used yet.
     free: Range<i64>,
 }
@@ -112,10 +111,12 @@ impl Task {
     }
 
     async fn commit(&mut self, projects: Vec<Vec<Batch>>) -> Result<Vec<Appended>, StoreError> {
+        let rounds = Arc::clone(&self.rounds);
+        let held = rounds.hold().await;
         let mut all: Vec<(Ready, i64)> = Vec::with_capacity(projects.len());
         for batches in projects {
             let known = append::known(&self.db, &batches).await?;
-            let window = Arc::clone(&self.window);
+            let window = Arc::clone(&rounds.window);
             let ready = compute("append spans", move || append::pack(&batches, known, &window)).await?;
             let first = self.numbers(ready.packed.segments.len()).await?;
             all.push((ready, first));
@@ -124,8 +125,7 @@ impl Task {
         let mut appended = Vec::new();
         for (ready, first) in all {
             appended.extend(ready.appended);
-            // Nothing is compacted here, so there is one round only.
-            self.window.remember_in(0, ready.packed.bodies(first));
+            rounds.window.remember_in(held.round(), ready.packed.bodies(first));
         }
         Ok(appended)
     }
@@ -138,6 +138,7 @@ impl Task {
         }
         while self.free.end - self.free.start < count {
             self.free = block(&self.db).await?;
+            self.rounds.own(self.free.clone());
         }
         let first = self.free.start;
         self.free.start += count;
