@@ -19,7 +19,7 @@ use arc_store::{Settled, StoreError, Unsettled};
 use crate::{App, AppError, app::lock, runs::with_supplements};
 
 /// Traces settled in one transaction.
-const BATCH: u32 = 128;
+const BATCH: u32 = 64;
 /// While spans arrive, a batch is followed by a pause of so many times the time it took: senders wait for an answer, and
 /// analysis can catch up later.
 const GIVE_WAY: u32 = 7;

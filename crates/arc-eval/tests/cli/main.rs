@@ -26,6 +26,7 @@ mod reference;
 mod replay;
 mod replay_whole;
 mod run;
+mod scale;
 mod serve;
 mod spool;
 mod trace;
