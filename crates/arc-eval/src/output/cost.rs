@@ -45,7 +45,8 @@ fn write_total(text: &mut String, report: &CostReport) -> std::fmt::Result {
     writeln!(text, "Total           {}  {}", paid(total).bold(), style::aside(&of))?;
     if total.unpriced_calls > 0 {
         let unknown = number::counted(total.unpriced_calls, "call");
-        writeln!(text, "                {unknown} without a known cost: the total is a lower bound")?;
+        let bound = if total.cost > 0 { ": the total is a lower bound" } else { "" };
+        writeln!(text, "                {unknown} without a known cost{bound}")?;
     }
     let uncalled = total.runs.saturating_sub(total.priced_runs);
     if uncalled > 0 {
@@ -114,9 +115,9 @@ fn write_lines(text: &mut String, report: &CostReport) -> std::fmt::Result {
             "{name:<40} {:>12} {share:>7} {:>9} {:>14} {:>12} {:>12} {time:>9}",
             paid(sums),
             number::count(sums.calls),
-            number::count(sums.input_tokens),
-            number::count(sums.cached_tokens),
-            number::count(sums.output_tokens),
+            tokens(sums, sums.input_tokens),
+            tokens(sums, sums.cached_tokens),
+            tokens(sums, sums.output_tokens),
         )?;
     }
     if report.is_cut {
@@ -132,10 +133,20 @@ fn nameless(by: CostDimension) -> &'static str {
     }
 }
 
+/// Returns a count of tokens, marked as a lower bound where some calls did not report theirs.
+fn tokens(sums: &CostSums, count: u64) -> String {
+    match sums.uncounted_calls {
+        0 => number::count(count),
+        uncounted if uncounted >= sums.calls => "unknown".to_owned(),
+        _ => format!("≥ {}", number::count(count)),
+    }
+}
+
 /// Returns an amount, marked as a lower bound where a part of it is not known.
 fn paid(sums: &CostSums) -> String {
     match sums.known_cost() {
         Some(cost) => number::dollars(cost),
+        None if sums.cost == 0 && sums.unpriced_calls >= sums.calls => "unknown".to_owned(),
         None => format!("≥ {}", number::dollars(sums.at_least())),
     }
 }
