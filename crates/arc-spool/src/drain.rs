@@ -117,7 +117,13 @@ impl Drain {
         // First: what a dead process wrote is there before it is found dead.
         let is_dead = self.is_dead()?;
         let mut tally = Tally::default();
-        let at_end = self.advance(max_bytes, None, is_dead, &mut tally)?;
+        // What stands before a span and is larger than a batch (its context) is no batch yet.
+        let at_end = loop {
+            let at_end = self.advance(max_bytes.max(1), None, is_dead, &mut tally)?;
+            if at_end || self.state.is_touched() {
+                break at_end;
+            }
+        };
         let touched = self.state.take_touched();
         if !touched.is_empty() {
             return self.batch(&touched, None, tally).map(Some);

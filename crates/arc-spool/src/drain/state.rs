@@ -159,6 +159,10 @@ impl State {
         self.sequence = None;
     }
 
+    pub(super) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
     pub(super) fn take_touched(&mut self) -> Vec<Key> {
         let touched = std::mem::take(&mut self.touched);
         for key in &touched {

@@ -40,6 +40,20 @@ fn what_was_appended_is_drained_merged_and_then_deleted() {
 }
 
 #[test]
+fn a_context_larger_than_a_batch_holds_nothing_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Writer::new(Options::new(dir.path()));
+    let context = Context::new(vec![b'r'; 4_000], Vec::new());
+    append(&writer, &context, &said(Kind::SpanEnd, 1, 1, 10, &named("agent", "a")));
+    drop(writer);
+    for most in [0, 1, 300] {
+        let mut drain = only_drain(dir.path());
+        let batch = drain.next(most).unwrap();
+        assert_eq!(batch.map(|batch| lines(&batch)), Some(vec!["1/1 agent ended r1 a".to_owned()]), "{most}");
+    }
+}
+
+#[test]
 fn nothing_is_deleted_before_the_commit() {
     let dir = tempfile::tempdir().unwrap();
     let writer = Writer::new(Options::new(dir.path()));
