@@ -95,8 +95,8 @@ async fn fill(place: &Place, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>)
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    // Text is made searchable as the server does, in small steps; a store that cannot search refuses.
-    while stores.traces.index_text(INDEXED).await.unwrap_or(0) > 0 {}
+    // Text is made searchable as the server does, in small steps.
+    while stores.traces.index_text(INDEXED).await? > 0 {}
     Ok(())
 }
 

@@ -40,7 +40,7 @@ impl Place {
             }
             "clickhouse" => {
                 let server = clickhouse_server::Server::start().context("there is no engine of ClickHouse here")?;
-                let folders = vec![own, server.folder.path().to_path_buf()];
+                let folders = vec![own, server.folder().to_path_buf()];
                 let (store, registry) = (server.url("bench"), Some(file("registry.db")));
                 Ok(Self { store, registry, folders, _server: Some(Box::new(server)) })
             }

@@ -10,7 +10,9 @@ pub mod clickhouse;
 mod cursor;
 mod open;
 pub mod postgres;
+mod remote;
 mod segment;
+mod severities;
 pub mod sqlite;
 
 pub use open::{Stores, open, open_existing, open_existing_with, open_with, without_password};

@@ -10,6 +10,7 @@
 mod clickhouse_server;
 #[path = "exceptions/clickhouse.rs"]
 mod exceptions;
+mod leases;
 
 use std::{
     collections::VecDeque,
@@ -267,20 +268,7 @@ async fn a_trace_is_given_to_one_program_until_its_lease_expires() {
     for trace in 0..10 {
         append(&first, trace).await;
     }
-    let due = async |store: &ClickHouseStore, limit| {
-        let end = Timestamp::from_nanos(i64::MAX);
-        let due = store.unsettled(end, end, end, limit).await.unwrap();
-        due.into_iter().map(|unsettled| unsettled.trace_id).collect::<Vec<_>>()
-    };
-    let given = due(&first, 6).await;
-    let rest = due(&second, 100).await;
-    assert_eq!((given.len(), rest.len()), (6, 4));
-    assert!(given.iter().all(|trace| !rest.contains(trace)));
-    // Who has a lease is given the trace again.
-    assert_eq!(due(&first, 100).await, given);
-    tokio::time::sleep(lease + Duration::from_millis(200)).await;
-    assert_eq!(due(&second, 100).await.len(), 10);
-    assert!(due(&first, 100).await.is_empty());
+    leases::are_kept(&first, &second, lease).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -36,3 +36,22 @@ pub enum StoreError {
         known: u32,
     },
 }
+
+impl StoreError {
+    /// Returns the error again, for callers who shared an attempt and each need one of their own; what caused it is told in
+    /// one text.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        let chain = || {
+            let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+            causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        };
+        match self {
+            Self::Unsupported(what) => Self::Unsupported(what),
+            Self::Invalid(why) => Self::Invalid(why.clone()),
+            Self::Unavailable { attempted, .. } => Self::Unavailable { attempted, source: chain().into() },
+            Self::Corrupt { attempted, .. } => Self::Corrupt { attempted: attempted.clone(), source: chain().into() },
+            Self::Newer { found, known } => Self::Newer { found: *found, known: *known },
+        }
+    }
+}

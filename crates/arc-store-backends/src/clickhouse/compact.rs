@@ -18,14 +18,17 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::{
-    ClickHouseStore, compute,
+    ClickHouseStore,
     error::while_trying,
     read::{self, query, trace_id},
     rounds::OLD,
     rows::{self, Bytes, SegmentRow, SettledRow, kind, list, literal},
     search::{OUTDATED, REMOVED, text_row},
 };
-use crate::segment::{Compressed, Marks, Place, Reach, SegmentCache, blank};
+use crate::{
+    remote::compute,
+    segment::{Compressed, Marks, Place, Reach, SegmentCache, blank},
+};
 
 const ATTEMPTED: &str = "compact the store";
 

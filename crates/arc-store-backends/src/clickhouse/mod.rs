@@ -49,7 +49,7 @@ use tokio::{runtime::Handle, sync::Mutex};
 pub use self::schema::ddl;
 use self::{
     append::Batch,
-    error::{unavailable, while_trying},
+    error::while_trying,
     lease::{Horizon, Lease, When},
     place::Place,
     rounds::Rounds,
@@ -58,7 +58,10 @@ use self::{
     settle::Settler,
     writer::Writer,
 };
-use crate::segment::SegmentCache;
+use crate::{
+    remote::{compute, visit_each},
+    segment::SegmentCache,
+};
 
 /// How long a program has a trace to itself after it was given it; so long a trace waits whose program died.
 const LEASE: Duration = Duration::from_secs(30);
@@ -126,17 +129,6 @@ impl ClickHouseStore {
     }
 }
 
-/// Runs work on a thread where it may take long.
-async fn compute<T: Send + 'static>(
-    attempted: &'static str,
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(source) => Err(unavailable(attempted, source)),
-    }
-}
-
 #[async_trait]
 impl TraceStore for ClickHouseStore {
     async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError> {
@@ -165,16 +157,8 @@ impl TraceStore for ClickHouseStore {
         compute("read a trace", move || read::trace(&runtime, &db, &cache, &project, id, &spans).map(Some)).await
     }
 
-    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, mut visit: Visit) -> Result<(), StoreError> {
-        for (place, (project, id)) in traces.into_iter().enumerate() {
-            let trace = self.trace(&project, id).await;
-            let visited = move || {
-                visit(place, trace);
-                Ok(visit)
-            };
-            visit = compute("analyse a trace", visited).await?;
-        }
-        Ok(())
+    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, visit: Visit) -> Result<(), StoreError> {
+        visit_each(self, traces, visit).await
     }
 
     async fn unsettled(

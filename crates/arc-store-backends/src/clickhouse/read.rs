@@ -1,6 +1,6 @@
 //! Reading single things: a trace, a run, changes. Figures are in [`super::figures`]. What waits is in [`super::lease`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use arc_model::{ProjectId, Run, Span, SpanId, Trace, TraceId, Verdict};
 use arc_store::{Change, ChangeSeq, StoreError};
@@ -12,10 +12,10 @@ use super::{
     error::{damaged, while_trying},
     rows::{self, DELETED, KEY, SegmentRow, kind, list, literal},
 };
-use crate::segment::{self, Compressed, Place, SegmentCache, Segments};
-
-/// Segments fetched at once, ahead of their use: at most 16 MB uncompressed.
-const AHEAD: usize = 64;
+use crate::{
+    remote::Ahead,
+    segment::{self, Compressed, Place, SegmentCache, Segments},
+};
 
 /// Runs a query and returns every row.
 pub(super) async fn query<T: RowOwned + RowRead>(
@@ -125,21 +125,11 @@ pub(super) fn with_segments<T>(
     db: &Client,
     cache: &SegmentCache,
     project: &ProjectId,
-    mut wanted: Vec<i64>,
+    wanted: Vec<i64>,
     look: impl FnOnce(&mut Segments<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    wanted.dedup();
-    let mut fetched: HashMap<i64, Compressed> = HashMap::new();
-    let mut load = |segment: i64| {
-        if let Some(found) = fetched.remove(&segment) {
-            return Ok(Some(found));
-        }
-        let from = wanted.partition_point(|wanted| *wanted < segment);
-        let ahead = wanted.iter().skip(from).take(AHEAD).copied().filter(|ahead| *ahead != segment);
-        let numbers: Vec<i64> = ahead.chain([segment]).collect();
-        fetched.extend(runtime.block_on(segments(db, project, &numbers))?);
-        Ok(fetched.remove(&segment))
-    };
+    let mut ahead = Ahead::of(wanted);
+    let mut load = |segment| ahead.load(segment, |numbers| runtime.block_on(segments(db, project, numbers)));
     look(&mut Segments::new(cache, &mut load))
 }
 
@@ -147,7 +137,7 @@ async fn segments(
     db: &Client,
     project: &ProjectId,
     numbers: &[i64],
-) -> Result<impl Iterator<Item = (i64, Compressed)>, StoreError> {
+) -> Result<impl Iterator<Item = (i64, Compressed)> + use<>, StoreError> {
     let sql = format!(
         "SELECT id, project, raw_bytes, data, version FROM segments WHERE id IN {} AND project = {}",
         list(numbers.iter().map(ToString::to_string)),

@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 
 use arc_model::{
-    Cost, CostDimension, CostSums, Finding, LeafId, ProjectId, Run, RunCosts, SessionId, Severity, TaskId, Termination,
-    UserId, Verdict,
+    Cost, CostDimension, CostSums, LeafId, ProjectId, Run, RunCosts, SessionId, TaskId, Termination, UserId, Verdict,
 };
 use arc_store::{StoreError, utc_day};
 
@@ -20,21 +19,6 @@ use super::{
 
 /// How many findings of each severity, from low to critical.
 pub(super) type Severities = [i128; 4];
-
-/// Counts findings by leaf and severity.
-pub(super) fn leaves(findings: &[Finding]) -> BTreeMap<LeafId, Severities> {
-    let mut leaves: BTreeMap<LeafId, Severities> = BTreeMap::new();
-    for finding in findings {
-        let [low, medium, high, critical] = leaves.entry(finding.leaf().clone()).or_default();
-        *match finding.severity() {
-            Severity::Low => low,
-            Severity::Medium => medium,
-            Severity::High => high,
-            Severity::Critical => critical,
-        } += 1;
-    }
-    leaves
-}
 
 /// Where a sum is kept: project, kind, agent, day and name.
 type Key = (String, u8, String, i64, String);

@@ -27,13 +27,13 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::{
-    compute,
     error::{damaged, while_trying},
     read::{self, NONCE, Name, query, trace_id},
     rows::{self, SEARCH_KEY, SearchRow, SettledRow, kind, list, literal},
 };
 use crate::{
     cursor::{AfterFinding, AfterRun},
+    remote::compute,
     segment::SegmentCache,
 };
 

@@ -26,9 +26,10 @@ use super::{
     describe::describe,
     error::{damaged, unavailable, while_trying},
     read::{self, Name, from_json, verdict_number},
-    rollup::{self, Changes, Severities},
+    rollup::{Changes, Severities},
     rows::{self, DELETED, SettledRow, kind, optional},
 };
+use crate::severities;
 
 pub(super) const ATTEMPTED: &str = "settle runs";
 
@@ -177,7 +178,7 @@ async fn rows_of(
     for (seq, settled) in (before + 1..).zip(settled.iter().filter(is_stored)) {
         // What is found in a run that goes on counts once it ended.
         let findings = if settled.run.is_running { &[][..] } else { &settled.findings };
-        let leaves = rollup::leaves(findings);
+        let leaves = severities::leaves(findings);
         let findings = findings.iter().map(to_json).collect::<Result<_, _>>()?;
         items.push(((settled.project.clone(), settled.run.trace_id), Item { settled, seq, leaves, findings }));
     }
@@ -225,7 +226,7 @@ async fn take_old(
     for (name, row) in runs {
         let run: Run = from_json(&row.body)?;
         let findings: Vec<_> = row.findings.iter().map(|finding| from_json(finding)).collect::<Result<_, _>>()?;
-        let leaves = rollup::leaves(&findings);
+        let leaves = severities::leaves(&findings);
         let costs: RunCosts = from_json(&row.costs)?;
         changes.count(&name.0, &run, &leaves, -1)?;
         changes.count_costs(&name.0, &run, &costs, -1);

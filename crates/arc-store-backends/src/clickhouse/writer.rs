@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     append::{self, Batch, Ready},
-    compute,
     error::{unavailable, while_trying},
     rounds::Rounds,
 };
+use crate::remote::compute;
+
 /// Records after which a group is closed.
 const GROUP: usize = 65_536;
 
@@ -104,7 +105,7 @@ impl Task {
             Err(error) => {
                 for reply in replies.into_iter().flatten() {
                     // As above.
-                    let _ = reply.send(Err(repeat(&error)));
+                    let _ = reply.send(Err(error.repeated()));
                 }
             }
         }
@@ -164,22 +165,5 @@ async fn block(db: &Client) -> Result<Range<i64>, StoreError> {
         if number == 0 {
             return Ok(start..end);
         }
-    }
-}
-
-/// Returns an error again, for callers who each need one of their own.
-fn repeat(error: &StoreError) -> StoreError {
-    let chain = || {
-        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-    };
-    match error {
-        StoreError::Unsupported(what) => StoreError::Unsupported(what),
-        StoreError::Invalid(why) => StoreError::Invalid(why.clone()),
-        StoreError::Unavailable { attempted, .. } => unavailable(attempted, chain()),
-        StoreError::Corrupt { attempted, .. } => {
-            StoreError::Corrupt { attempted: attempted.clone(), source: chain().into() }
-        }
-        StoreError::Newer { found, known } => StoreError::Newer { found: *found, known: *known },
     }
 }

@@ -15,12 +15,14 @@ use tokio::runtime::Handle;
 use super::{
     PostgresStore,
     append::trace_id,
-    compute,
     error::while_trying,
     names::Names,
     read::{self, get, query, texts},
 };
-use crate::segment::{Compressed, Marks, Reach, SegmentCache, blank};
+use crate::{
+    remote::compute,
+    segment::{Compressed, Marks, Reach, SegmentCache, blank},
+};
 
 const ATTEMPTED: &str = "compact the store";
 

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::{
     PostgresStore,
     append::trace_id,
-    compute, costs,
+    costs,
     error::while_trying,
     listing::Value,
     names,
@@ -21,7 +21,10 @@ use super::{
     rollup,
     settle::take_old,
 };
-use crate::segment::{Reach, SegmentCache};
+use crate::{
+    remote::compute,
+    segment::{Reach, SegmentCache},
+};
 
 const ATTEMPTED: &str = "delete runs";
 

@@ -51,14 +51,17 @@ use tokio_postgres::IsolationLevel;
 
 use self::{
     append::Batch,
-    error::{no_connection, unavailable, while_trying},
+    error::{no_connection, while_trying},
     lease::Lease,
     names::Names,
     place::Place,
     read::{get, query, texts},
     writer::Writer,
 };
-use crate::segment::{SegmentCache, Window};
+use crate::{
+    remote::{compute, visit_each},
+    segment::{SegmentCache, Window},
+};
 
 /// How long a program has a trace to itself after it was given it; so long a trace waits whose program died.
 const LEASE: Duration = Duration::from_secs(30);
@@ -108,17 +111,6 @@ impl PostgresStore {
     }
 }
 
-/// Runs work on a thread where it may take long.
-async fn compute<T: Send + 'static>(
-    attempted: &'static str,
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(source) => Err(unavailable(attempted, source)),
-    }
-}
-
 #[async_trait]
 impl TraceStore for PostgresStore {
     async fn append(&self, project: &ProjectId, spans: &[Span], now: Timestamp) -> Result<Appended, StoreError> {
@@ -156,16 +148,8 @@ impl TraceStore for PostgresStore {
         compute("read a trace", move || read::trace(&runtime, &db, &cache, &project, id, &spans).map(Some)).await
     }
 
-    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, mut visit: Visit) -> Result<(), StoreError> {
-        for (place, (project, id)) in traces.into_iter().enumerate() {
-            let trace = self.trace(&project, id).await;
-            let visited = move || {
-                visit(place, trace);
-                Ok(visit)
-            };
-            visit = compute("analyse a trace", visited).await?;
-        }
-        Ok(())
+    async fn visit_traces(&self, traces: Vec<(ProjectId, TraceId)>, visit: Visit) -> Result<(), StoreError> {
+        visit_each(self, traces, visit).await
     }
 
     async fn unsettled(

@@ -1,7 +1,5 @@
 //! Reading single things: a trace, a run, an agent's figures, changes. What waits is in [`super::lease`].
 
-use std::collections::HashMap;
-
 use arc_model::{
     AgentFigures, AgentName, AgentSummary, DayTally, LeafId, LeafTally, NanoUsd, ProjectId, Run, Severity, Span,
     SpanId, TaskId, TaskTally, Timestamp, Trace, TraceId, UnknownCost, UnpricedTally, Verdict,
@@ -20,10 +18,10 @@ use super::{
     error::{damaged, while_trying},
     names::{self, Names},
 };
-use crate::segment::{self, Compressed, Place, SegmentCache, Segments};
-
-/// Segments fetched at once, ahead of their use: at most 16 MB uncompressed.
-const AHEAD: usize = 64;
+use crate::{
+    remote::Ahead,
+    segment::{self, Compressed, Place, SegmentCache, Segments},
+};
 
 /// Where a span of a trace is.
 pub(super) struct Stored {
@@ -93,19 +91,8 @@ fn with_each(
     mut visit: impl FnMut(&Stored, &mut Segments<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let project = names::key(project.as_str());
-    let mut wanted: Vec<i64> = stored.iter().map(|stored| stored.place.segment).collect();
-    wanted.dedup();
-    let mut fetched: HashMap<i64, Compressed> = HashMap::new();
-    let mut load = |segment: i64| {
-        if let Some(found) = fetched.remove(&segment) {
-            return Ok(Some(found));
-        }
-        let from = wanted.partition_point(|wanted| *wanted < segment);
-        let ahead = wanted.iter().skip(from).take(AHEAD).copied().filter(|ahead| *ahead != segment);
-        let numbers: Vec<i64> = ahead.chain([segment]).collect();
-        fetched.extend(runtime.block_on(segments(db, &project, &numbers))?);
-        Ok(fetched.remove(&segment))
-    };
+    let mut ahead = Ahead::of(stored.iter().map(|stored| stored.place.segment).collect());
+    let mut load = |segment| ahead.load(segment, |numbers| runtime.block_on(segments(db, &project, numbers)));
     let mut segments = Segments::new(cache, &mut load);
     stored.iter().try_for_each(|stored| visit(stored, &mut segments))
 }

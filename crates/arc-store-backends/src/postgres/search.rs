@@ -12,13 +12,15 @@ use tokio::runtime::Handle;
 use super::{
     PostgresStore,
     append::{span_id, trace_id},
-    compute,
     error::while_trying,
     listing::Value,
     names::{self, Names},
     read::{self, get, query, texts},
 };
-use crate::cursor::{AfterFinding, AfterRun};
+use crate::{
+    cursor::{AfterFinding, AfterRun},
+    remote::compute,
+};
 
 const INDEX: &str = "index text";
 const SEARCH: &str = "search text";

@@ -17,8 +17,9 @@ use super::{
     error::{damaged, while_trying},
     names::{self, Names},
     read::{from_json, verdict_name},
-    rollup::{self, Changes, Severities},
+    rollup::{Changes, Severities},
 };
+use crate::severities;
 
 const ATTEMPTED: &str = "settle runs";
 
@@ -94,7 +95,7 @@ fn items(settled: &[Settled]) -> Result<BTreeMap<(String, TraceId), Item<'_>>, S
             costs: to_json(&settled.costs)?,
             seq: position,
             key: 0,
-            leaves: rollup::leaves(findings),
+            leaves: severities::leaves(findings),
             findings: findings.iter().map(to_json).collect::<Result<_, _>>()?,
         };
         items.insert((project, settled.run.trace_id), item);

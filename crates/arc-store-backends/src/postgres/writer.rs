@@ -181,23 +181,6 @@ fn answer(group: Vec<Job>, stored: Vec<Option<(Appended, i64)>>) {
 fn refuse(group: Vec<Job>, error: &StoreError) {
     for job in group {
         // As above.
-        let _ = job.reply.send(Err(repeat(error)));
-    }
-}
-
-/// Returns an error again, for callers who each need one of their own.
-fn repeat(error: &StoreError) -> StoreError {
-    let chain = || {
-        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-    };
-    match error {
-        StoreError::Unsupported(what) => StoreError::Unsupported(what),
-        StoreError::Invalid(why) => StoreError::Invalid(why.clone()),
-        StoreError::Unavailable { attempted, .. } => unavailable(attempted, chain()),
-        StoreError::Corrupt { attempted, .. } => {
-            StoreError::Corrupt { attempted: attempted.clone(), source: chain().into() }
-        }
-        StoreError::Newer { found, known } => StoreError::Newer { found: *found, known: *known },
+        let _ = job.reply.send(Err(error.repeated()));
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{AgentName, Cost, Finding, LeafId, ProjectId, Run, Severity, TaskId, Termination, Timestamp, Verdict};
+use arc_model::{AgentName, Cost, LeafId, ProjectId, Run, TaskId, Termination, Timestamp, Verdict};
 use arc_store::{StoreError, utc_day};
 use rusqlite::{Connection, Params, params};
 
@@ -16,21 +16,6 @@ const ATTEMPTED: &str = "update the figures";
 
 /// How many findings of each severity, from low to critical.
 pub(super) type Severities = [i64; 4];
-
-/// Counts findings by leaf and severity.
-pub(super) fn leaves(findings: &[Finding]) -> BTreeMap<LeafId, Severities> {
-    let mut leaves: BTreeMap<LeafId, Severities> = BTreeMap::new();
-    for finding in findings {
-        let [low, medium, high, critical] = leaves.entry(finding.leaf().clone()).or_default();
-        *match finding.severity() {
-            Severity::Low => low,
-            Severity::Medium => medium,
-            Severity::High => high,
-            Severity::Critical => critical,
-        } += 1;
-    }
-    leaves
-}
 
 type Agent = (ProjectId, AgentName);
 

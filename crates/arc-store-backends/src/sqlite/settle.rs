@@ -13,8 +13,9 @@ use super::{
     error::{damaged, while_trying},
     packed::{COSTS, RUN},
     read::verdict_name,
-    rollup::{self, Changes, Severities},
+    rollup::{Changes, Severities},
 };
+use crate::severities;
 
 const ATTEMPTED: &str = "settle runs";
 
@@ -27,7 +28,7 @@ pub(super) fn settle(connection: &Connection, settled: &[Settled], now: Timestam
         if was_deleted(connection, item)? {
             continue;
         }
-        let leaves = rollup::leaves(findings);
+        let leaves = severities::leaves(findings);
         if let Some(old) = Old::take(connection, &item.project, item.run.trace_id)? {
             old.uncount(&item.project, &mut changes, &mut costs)?;
         }

@@ -21,8 +21,7 @@ pub(crate) const PASSWORD: &str = "quite secret";
 pub(crate) struct Server {
     process: Child,
     python: PathBuf,
-    /// Of its data.
-    pub(crate) folder: TempDir,
+    folder: TempDir,
     port: u16,
 }
 
