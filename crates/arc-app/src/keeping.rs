@@ -185,6 +185,10 @@ impl App {
                 break;
             }
             add(&mut all, deleted);
+            // Where room comes free later (another program may still refer to it), deleting more would be too much.
+            if self.inner.traces.used_bytes().await? >= used {
+                break;
+            }
         }
         Ok(all)
     }

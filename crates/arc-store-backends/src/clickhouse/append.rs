@@ -74,7 +74,7 @@ fn flags(span: &Span) -> u8 {
 
 /// Batches of one project, compared and packed.
 pub(super) struct Ready {
-    project: ProjectId,
+    pub(super) project: ProjectId,
     pub(super) packed: Packed,
     records: Vec<(Name, Version, u8, Pending, Timestamp)>,
     lives: Lives,

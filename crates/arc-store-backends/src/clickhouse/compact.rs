@@ -32,8 +32,14 @@ use crate::{
 
 const ATTEMPTED: &str = "compact the store";
 
-/// Deleted runs whose rows are removed at once.
+/// Deleted runs that are looked through at once.
 const DEATHS_AT_ONCE: usize = 200;
+
+/// Runs whose rows are removed at once: each time every part that holds one is written anew.
+const REMOVED_AT_ONCE: usize = 4_000;
+
+/// Segments of records that are held in memory at once.
+const HELD_AT_ONCE: usize = 64;
 
 /// Stale segments that are looked at in one round.
 const SEGMENTS_IN_ROUND: usize = 65_536;
@@ -83,6 +89,8 @@ async fn gather(store: &ClickHouseStore) -> Result<(), StoreError> {
     for deaths in deaths.chunks(DEATHS_AT_ONCE) {
         let stale = stale_of(store, deaths).await?;
         write(&store.db, &stale).await?;
+    }
+    for deaths in deaths.chunks(REMOVED_AT_ONCE) {
         for (table, change) in [("spans", "life"), ("search_spans", "seq")] {
             let dead = deaths.iter().map(|death| (death.project.as_str(), death.trace_id, death.died));
             remove(store, table, dead, change).await?;
@@ -116,7 +124,7 @@ async fn forget_outdated(store: &ClickHouseStore) -> Result<(), StoreError> {
         kind::TEXT
     );
     let outdated: Vec<Outdated> = query(&store.db, ATTEMPTED, &sql).await?;
-    for some in outdated.chunks(DEATHS_AT_ONCE) {
+    for some in outdated.chunks(REMOVED_AT_ONCE) {
         let dead = some.iter().map(|run| (run.project.as_str(), run.trace_id, run.seq));
         remove(store, "search_spans", dead, "seq").await?;
         let done: Vec<SettledRow> =
@@ -172,29 +180,44 @@ async fn stale_of(store: &ClickHouseStore, deaths: &[Death]) -> Result<Vec<Settl
         let (runtime, db, cache) = (Handle::current(), store.db.clone(), SegmentCache::default());
         let of = ProjectId::new(project.clone());
         let look_through = move || {
-            let wanted = places.iter().map(|place| place.segment).collect();
             let mut reached = BTreeSet::new();
-            read::with_segments(&runtime, &db, &cache, &of, wanted, |segments| {
-                let mut reach = Reach::default();
-                for place in &places {
-                    let mut visit = |place: Place| {
-                        reached.insert(place.segment);
-                    };
-                    match reach.record(*place, segments, &mut visit) {
-                        // A damaged record can go too; what it refers to is not known.
-                        Err(StoreError::Corrupt { .. }) | Ok(()) => {}
-                        Err(other) => return Err(other),
+            for places in few_segments(&places) {
+                let wanted = places.iter().map(|place| place.segment).collect();
+                read::with_segments(&runtime, &db, &cache, &of, wanted, |segments| {
+                    let mut reach = Reach::default();
+                    for place in places {
+                        let mut visit = |place: Place| {
+                            reached.insert(place.segment);
+                        };
+                        match reach.record(*place, segments, &mut visit) {
+                            // A damaged record can go too; what it refers to is not known.
+                            Err(StoreError::Corrupt { .. }) | Ok(()) => {}
+                            Err(other) => return Err(other),
+                        }
                     }
-                }
-                Ok(())
-            })?;
+                    Ok(())
+                })?;
+            }
             Ok(reached)
         };
         let reached = compute(ATTEMPTED, look_through).await?;
-        let times = stale_times(&store.db, &project, &reached).await?;
-        rows.extend(times.into_iter().map(|(segment, time)| stale_row(&project, segment, time, 0)));
+        rows.extend(noted(&store.db, &project, &reached).await?);
     }
     Ok(rows)
+}
+
+/// Notes segments of which it is not known whether anything refers to them.
+pub(super) async fn suspect(db: &Client, project: &str, segments: &BTreeSet<i64>) -> Result<(), StoreError> {
+    if segments.is_empty() {
+        return Ok(());
+    }
+    write(db, &noted(db, project, segments).await?).await
+}
+
+/// Returns rows that say that these segments are stale now.
+async fn noted(db: &Client, project: &str, segments: &BTreeSet<i64>) -> Result<Vec<SettledRow>, StoreError> {
+    let times = stale_times(db, project, segments).await?;
+    Ok(times.into_iter().map(|(segment, time)| stale_row(project, segment, time, 0)).collect())
 }
 
 /// Returns the times at which segments are stale, each later than when it last was.
@@ -264,27 +287,48 @@ async fn sweep(store: &ClickHouseStore) -> Result<Compacted, StoreError> {
     for Stale { project, segment, time } in query::<Stale>(&store.db, ATTEMPTED, &sql).await? {
         projects.entry(project).or_default().insert(segment, time);
     }
-    let mut all = Compacted::default();
-    for (project, mut stale) in projects {
-        let others = stale.keys().copied().filter(|segment| !store.rounds.is_own(*segment)).collect::<Vec<_>>();
-        for young in young(&store.db, &others).await? {
-            stale.remove(&young);
-        }
-        if stale.is_empty() {
-            continue;
-        }
-        let of = ProjectId::new(project.clone());
-        store.rounds.begin().await;
-        let marked = mark(store, &of, stale.keys().copied()).await?;
-        for segments in marked.chunks(SEGMENTS_AT_ONCE) {
-            let swept = sweep_some(store, &of, segments).await?;
-            all.removed += swept.removed;
-            all.rewritten += swept.rewritten;
-            all.freed_bytes += swept.freed_bytes;
-            let done = segments.iter().filter_map(|(id, _)| Some(stale_row(&project, *id, *stale.get(id)?, 1)));
-            write(&store.db, &done.collect::<Vec<_>>()).await?;
+    let (mut all, mut trouble) = (Compacted::default(), Ok(()));
+    for (project, stale) in projects {
+        match sweep_project(store, &project, stale).await {
+            Ok(swept) => {
+                all.removed += swept.removed;
+                all.rewritten += swept.rewritten;
+                all.freed_bytes += swept.freed_bytes;
+            }
+            // What is damaged in one project is no reason to keep the texts of others.
+            Err(error) => trouble = Err(error),
         }
     }
+    trouble.map(|()| all)
+}
+
+async fn sweep_project(
+    store: &ClickHouseStore,
+    project: &str,
+    mut stale: BTreeMap<i64, u64>,
+) -> Result<Compacted, StoreError> {
+    let others = stale.keys().copied().filter(|segment| !store.rounds.is_own(*segment)).collect::<Vec<_>>();
+    for young in young(&store.db, &others).await? {
+        stale.remove(&young);
+    }
+    let mut all = Compacted::default();
+    if stale.is_empty() {
+        return Ok(all);
+    }
+    let of = ProjectId::new(project);
+    store.rounds.begin().await;
+    let marked = mark(store, &of, stale.keys().copied()).await?;
+    let mut replaced = Vec::new();
+    for segments in marked.chunks(SEGMENTS_AT_ONCE) {
+        let (swept, gone) = sweep_some(store, &of, segments).await?;
+        all.removed += swept.removed;
+        all.rewritten += swept.rewritten;
+        all.freed_bytes += swept.freed_bytes;
+        replaced.extend(gone);
+    }
+    remove_replaced(store, &of, replaced).await?;
+    let done = marked.iter().filter_map(|(id, _)| Some(stale_row(project, *id, *stale.get(id)?, 1)));
+    write(&store.db, &done.collect::<Vec<_>>()).await?;
     Ok(all)
 }
 
@@ -344,16 +388,17 @@ async fn mark(
             list(rows.iter().map(|row| literal(&row.trace_id)))
         );
         let records: Vec<Record> = query(&store.db, ATTEMPTED, &sql).await?;
-        let (runtime, db, cache, of) = (Handle::current(), store.db.clone(), Arc::clone(&cache), project.clone());
+        let (runtime, db, cache, project) = (Handle::current(), store.db.clone(), Arc::clone(&cache), project.clone());
         marks = compute(ATTEMPTED, move || {
-            let wanted = records.iter().map(|record| record.segment).collect();
-            read::with_segments(&runtime, &db, &cache, &of, wanted, |segments| {
-                let mut reach = Reach::default();
-                records.iter().try_for_each(|record| {
-                    let Record { segment, offset, length } = *record;
-                    reach.record(Place { segment, offset, length }, segments, &mut |place| marks.mark(place))
-                })
-            })?;
+            let of = |&Record { segment, offset, length }: &Record| Place { segment, offset, length };
+            let places: Vec<Place> = records.iter().map(of).collect();
+            for places in few_segments(&places) {
+                let wanted = places.iter().map(|place| place.segment).collect();
+                read::with_segments(&runtime, &db, &cache, &project, wanted, |segments| {
+                    let mut reach = Reach::default();
+                    places.iter().try_for_each(|place| reach.record(*place, segments, &mut |place| marks.mark(place)))
+                })?;
+            }
             Ok(marks)
         })
         .await?;
@@ -363,12 +408,31 @@ async fn mark(
     }
 }
 
-/// Removes or blanks segments.
+/// Divides records, which are in the order of their segments, so that each part is in few of these.
+fn few_segments(places: &[Place]) -> impl Iterator<Item = &[Place]> {
+    let mut rest = places;
+    std::iter::from_fn(move || {
+        let (mut segments, mut end) = (0, 0);
+        for (index, place) in rest.iter().enumerate() {
+            let is_new = index == 0 || rest.get(index - 1).is_some_and(|before| before.segment != place.segment);
+            segments += usize::from(is_new);
+            if segments > HELD_AT_ONCE {
+                break;
+            }
+            end = index + 1;
+        }
+        let (part, after) = rest.split_at(end);
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Blanks segments beside what they were, and returns what may then be removed.
 async fn sweep_some(
     store: &ClickHouseStore,
     project: &ProjectId,
     segments: &[(i64, Vec<(u32, u32)>)],
-) -> Result<Compacted, StoreError> {
+) -> Result<(Compacted, Vec<String>), StoreError> {
     let failed = while_trying(ATTEMPTED);
     let mut swept = Compacted::default();
     let kept: BTreeMap<i64, &Vec<(u32, u32)>> = segments.iter().map(|(id, kept)| (*id, kept)).collect();
@@ -397,19 +461,26 @@ async fn sweep_some(
         }
         gone.push(format!("({id}, {})", row.version));
     }
-    if gone.is_empty() {
-        return Ok(swept);
+    if blanked.is_empty() {
+        return Ok((swept, gone));
     }
     let mut insert = store.db.insert::<SegmentRow>("segments").await.map_err(&failed)?;
     for row in &blanked {
         insert.write(row).await.map_err(&failed)?;
     }
     insert.end().await.map_err(&failed)?;
-    // A blanked one stands beside the other until now, and whoever compacts meanwhile removes no blanked one.
-    let exact = format!("{only} AND (id, version) IN {}", list(gone.into_iter()));
-    let sql = store.local.delete("segments", &exact);
-    store.db.query_raw(&sql).execute().await.map_err(failed)?;
-    Ok(swept)
+    Ok((swept, gone))
+}
+
+/// Removes what was replaced. A blanked one stands beside the other until then, and whoever compacts meanwhile removes no
+/// blanked one. Every part that holds one is written anew, so it is done once for all.
+async fn remove_replaced(store: &ClickHouseStore, project: &ProjectId, gone: Vec<String>) -> Result<(), StoreError> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let only = format!("project = {} AND (id, version) IN {}", rows::project(project), list(gone.into_iter()));
+    let sql = store.local.delete("segments", &only);
+    store.db.query_raw(&sql).execute().await.map_err(while_trying(ATTEMPTED))
 }
 
 /// Returns a number that tells what a blanked segment holds from others; never that of one as it was written.

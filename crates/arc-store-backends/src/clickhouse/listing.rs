@@ -64,10 +64,19 @@ impl Select {
     /// Rows are in the order of the table, which ClickHouse reads no further than it has to; ordering them again would
     /// have it read them all.
     fn sql(&self, limit: u64) -> String {
+        self.ordered(KEY, limit)
+    }
+
+    /// The same from the other end.
+    fn oldest_first(&self, limit: u64) -> String {
+        self.ordered(&format!("{} DESC", KEY.replace(", ", " DESC, ")), limit)
+    }
+
+    fn ordered(&self, key: &str, limit: u64) -> String {
         format!(
             "SELECT place, trace_id, body, findings FROM (SELECT place, trace_id, run.1 AS seq, run.2 AS is_gone, \
              run.3 AS of_agent, run.4 AS verdict, run.5 AS task, run.6 AS leaves, run.7 AS body, \
-             run.8 AS findings FROM settled WHERE {} ORDER BY {KEY}, run.1 DESC \
+             run.8 AS findings FROM settled WHERE {} ORDER BY {key}, run.1 DESC \
              LIMIT 1 BY place, trace_id) WHERE {} LIMIT {limit}",
             self.of_place.join(" AND "),
             self.of_run.join(" AND ")
@@ -181,12 +190,6 @@ pub(super) async fn latest(
     rows.first().map(|row| from_json(&row.body)).transpose()
 }
 
-#[derive(Row, Deserialize)]
-struct First {
-    runs: u64,
-    place: i64,
-}
-
 /// Returns the time of the first run of an agent with a finding of a leaf, other than these.
 pub(super) async fn first_at(
     db: &Client,
@@ -199,7 +202,6 @@ pub(super) async fn first_at(
     select.agent(agent);
     select.leaf(leaf);
     select.of_run.push(format!("trace_id NOT IN {others}"));
-    let sql = format!("SELECT count() AS runs, max(place) AS place FROM ({})", select.sql(u64::MAX >> 1));
-    let rows: Vec<First> = read::query(db, "settle runs", &sql).await?;
-    Ok(rows.first().filter(|row| row.runs > 0).map(|row| !row.place))
+    let rows: Vec<Listed> = read::query(db, "settle runs", &select.oldest_first(1)).await?;
+    Ok(rows.first().map(|row| !row.place))
 }

@@ -23,9 +23,14 @@ const SETTINGS: &[(&str, &str)] = &[
     ("join_use_nulls", "0"),
 ];
 
-/// What holds on a cluster besides: an insert is on most replicas, and read from any of them.
-const CLUSTER_SETTINGS: &[(&str, &str)] =
-    &[("insert_quorum", "auto"), ("insert_quorum_parallel", "0"), ("select_sequential_consistency", "1")];
+/// What holds on a cluster besides: an insert is on most replicas within a minute, which is well within the time after
+/// which it is taken for lost, and read from any of them.
+const CLUSTER_SETTINGS: &[(&str, &str)] = &[
+    ("insert_quorum", "auto"),
+    ("insert_quorum_parallel", "0"),
+    ("insert_quorum_timeout", "60000"),
+    ("select_sequential_consistency", "1"),
+];
 
 /// A parsed address.
 pub(super) struct Place {

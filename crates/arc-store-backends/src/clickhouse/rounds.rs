@@ -69,6 +69,13 @@ impl Rounds {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push(block);
     }
 
+    /// Treats what this program wrote as what another one did, after an insert of which it is not known whether it arrives:
+    /// it may refer to what only this program would think forgotten.
+    pub(super) async fn disown(&self) {
+        self.begin().await;
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Returns whether this program wrote a segment.
     pub(super) fn is_own(&self, segment: i64) -> bool {
         let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);

@@ -331,7 +331,11 @@ async fn spans_of(
     let read = move || {
         let mut found = BTreeMap::new();
         for (id, places) in stored {
-            let trace = read::trace(&runtime, &db, &cache, &project, id, &places)?;
+            let trace = match read::trace(&runtime, &db, &cache, &project, id, &places) {
+                // It is damaged, or was deleted and compacted since its words were found.
+                Err(StoreError::Corrupt { .. }) => continue,
+                other => other?,
+            };
             found.extend(trace.spans().iter().map(|span| ((id, span.span_id), span.clone())));
         }
         Ok(found)

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     append::{self, Batch, Ready},
+    compact,
     error::{unavailable, while_trying},
     rounds::Rounds,
 };
@@ -122,13 +123,28 @@ impl Task {
             let first = self.numbers(ready.packed.segments.len()).await?;
             all.push((ready, first));
         }
-        append::insert(&self.db, &all).await?;
+        if let Err(error) = append::insert(&self.db, &all).await {
+            drop(held);
+            self.free = 0..0;
+            rounds.disown().await;
+            self.suspect(&all).await;
+            return Err(error);
+        }
         let mut appended = Vec::new();
         for (ready, first) in all {
             appended.extend(ready.appended);
             rounds.window.remember_in(held.round(), ready.packed.bodies(first));
         }
         Ok(appended)
+    }
+
+    /// Has compacting look at segments that perhaps nothing refers to, if the store can be reached.
+    async fn suspect(&self, all: &[(Ready, i64)]) {
+        for (ready, first) in all {
+            let segments = (*first..).take(ready.packed.segments.len()).collect();
+            // Where that fails too, they stay: room that is lost, and what they hold is held by what is sent again.
+            let _ = compact::suspect(&self.db, ready.project.as_str(), &segments).await;
+        }
     }
 
     /// Takes so many numbers that follow each other, and returns the first.
