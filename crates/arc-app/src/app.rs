@@ -19,7 +19,9 @@ use arc_model::{AgentName, Alert, Clock, ProjectId, Timestamp, TraceId};
 use arc_store::{ChangeSeq, Registry, TraceStore, WriteMark};
 use tokio::sync::{broadcast, watch};
 
-use crate::{IssueNews, Notifier, Retention, SpoolStatus, Tasks, capture::Pending, forecasts::Learnt};
+use crate::{
+    IssueNews, Notifier, Retention, SpoolStatus, Tasks, budgets::UserBudgets, capture::Pending, forecasts::Learnt,
+};
 
 /// How the application behaves where there is a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,6 +101,8 @@ pub(crate) struct Inner {
     pub(crate) forecasts: Mutex<BTreeMap<(ProjectId, AgentName), Learnt>>,
     /// What the latest runs of agents told, as of a change and so many runs.
     pub(crate) recents: Mutex<Recents>,
+    /// When the budgets of users are looked at next.
+    pub(crate) user_budgets: Mutex<UserBudgets>,
     /// How the reader of the spool fares, where there is one.
     pub(crate) spool: Mutex<Option<SpoolStatus>>,
     /// Traces that could not be read or analysed, as of this write.
@@ -132,6 +136,7 @@ impl App {
             captures: Mutex::default(),
             forecasts: Mutex::default(),
             recents: Mutex::default(),
+            user_budgets: Mutex::default(),
             spool: Mutex::default(),
             broken: Mutex::default(),
         };

@@ -10,19 +10,34 @@ use arc_catalog::Budget;
 use arc_model::{Alert, AlertKind, CostDimension, CostSums, ProjectId, Timestamp};
 use arc_store::{CostQuery, RunQuery};
 
-use crate::{App, AppError};
+use crate::{App, AppError, app::lock};
 
 /// Models, or outcomes, of which the sums are read.
 const LINES: u32 = 500;
 /// Runs read at once where a budget is for a user.
 const PAGE: u32 = 500;
 
+/// Between two looks at the budgets of users: their runs are read, not sums.
+const PAUSE_NS: u64 = 60_000_000_000;
+
+/// Projects whose users' budgets are to be looked at, and when that was last done.
+#[derive(Debug, Default)]
+pub(crate) struct UserBudgets {
+    projects: BTreeSet<ProjectId>,
+    looked_at: Option<Timestamp>,
+}
+
 impl App {
     /// Returns how far each budget of a project is used now.
     pub async fn budgets(&self, project: &ProjectId) -> Result<Vec<BudgetState>, AppError> {
+        self.states(project, true).await
+    }
+
+    /// Returns the same, with or without those of users, for which runs are read.
+    async fn states(&self, project: &ProjectId, of_users: bool) -> Result<Vec<BudgetState>, AppError> {
         let now = self.now();
         let mut states = Vec::new();
-        for budget in self.inner.catalog.budgets() {
+        for budget in self.inner.catalog.budgets().iter().filter(|budget| of_users || budget.user.is_none()) {
             let is_here = budget.project.as_deref().is_none_or(|named| named == project.as_str());
             let Some((from, until)) = period(budget.per, now).filter(|_| is_here) else { continue };
             let sums = match &budget.user {
@@ -41,10 +56,21 @@ impl App {
         if self.inner.catalog.budgets().is_empty() {
             return Ok(());
         }
-        for project in projects {
-            for state in self.budgets(project).await? {
+        let now = self.now();
+        let due = {
+            let mut waiting = lock(&self.inner.user_budgets);
+            waiting.projects.extend(projects.iter().cloned());
+            let is_due = waiting.looked_at.is_none_or(|at| now.nanos_since(at).is_none_or(|age| age >= PAUSE_NS));
+            if is_due && !waiting.projects.is_empty() {
+                waiting.looked_at = Some(now);
+                std::mem::take(&mut waiting.projects)
+            } else {
+                BTreeSet::new()
+            }
+        };
+        for project in projects.union(&due) {
+            for state in self.states(project, due.contains(project)).await? {
                 if state.level >= BudgetLevel::Warned {
-                    let now = self.now();
                     self.raise(project, alert(&state, now), now).await?;
                 }
             }

@@ -65,8 +65,11 @@ impl App {
         // Labels have no time of their own, so that a run does not last until it was labelled; this is their order.
         let seconds = u32::try_from(self.now().as_nanos() / 1_000_000_000).unwrap_or(u32::MAX);
         let sequence = last.map_or(seconds, |last| seconds.max(last.saturating_add(1)));
-        let span_id = SpanId::derive(&[b"arc-eval label", trace.id().as_bytes(), &sequence.to_le_bytes()]);
         let who = if label.source == OutcomeSource::Human { "human" } else { "judge" };
+        // Two that came at once are two.
+        let said = format!("{who} {:?} {:?} {:?}", label.verdict, label.score, label.note);
+        let span_id =
+            SpanId::derive(&[b"arc-eval label", trace.id().as_bytes(), &sequence.to_le_bytes(), said.as_bytes()]);
         let mut span = Span::new(trace.id(), span_id, SpanKind::Evaluation, format!("label by {who}"));
         span.parent_id = trace.roots().next().map(|root| root.span_id);
         span.sequence = sequence;

@@ -59,10 +59,19 @@ impl Mail {
 
 /// Returns whether an address has a password and neither TLS nor a server on this machine.
 fn sends_a_password_in_the_clear(server: &str) -> bool {
-    let Some(rest) = server.strip_prefix("smtp://") else { return false };
-    let Some((credentials, host)) = rest.rsplit_once('@') else { return false };
-    let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|local| host.starts_with(local));
-    credentials.contains(':') && !is_local && !host.contains("tls=required")
+    // Schemes and names of machines are the same in any case.
+    let server = server.to_ascii_lowercase();
+    let Some(rest) = server.trim_start().strip_prefix("smtp://") else { return false };
+    let Some((credentials, place)) = rest.rsplit_once('@') else { return false };
+    let (place, query) = place.split_once('?').unwrap_or((place, ""));
+    let place = place.split('/').next().unwrap_or_default();
+    let host = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => place.split(':').next().unwrap_or_default(),
+    };
+    let is_local = matches!(host, "localhost" | "127.0.0.1" | "::1");
+    let is_required = query.split('&').any(|pair| pair == "tls=required");
+    credentials.contains(':') && !is_local && !is_required
 }
 
 #[cfg(test)]
@@ -75,7 +84,14 @@ mod tests {
         assert!(error("smtp://localhost", None, None).contains("alert_email_to"));
         assert!(error("smtp://localhost", None, Some("nobody")).starts_with("alert_email_to: "));
         assert!(error("smtp://localhost", Some("x"), Some("a@b.example")).starts_with("alert_email_from: "));
-        for address in ["smtp://me:secret@mail.example", "smpt://me:secret@mail.example", "mail.example:secret"] {
+        for address in [
+            "smtp://me:secret@mail.example",
+            "SMTP://me:secret@mail.example",
+            "smtp://me:secret@localhost.mail.example",
+            "smtp://me:secret@mail.example/tls=required",
+            "smpt://me:secret@mail.example",
+            "mail.example:secret",
+        ] {
             let told = error(address, None, Some("a@b.example"));
             assert!(told.starts_with("alert_smtp ") && !told.contains("secret"), "{told}");
         }
