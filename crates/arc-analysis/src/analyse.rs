@@ -108,7 +108,7 @@ pub fn analyse(trace: &Trace, context: &Context, catalog: &Catalog) -> Analysis 
         domain: detection::domain(trace, catalog),
         findings: by_leaf(&findings),
         checks,
-        prefixes: progress::prefixes(&view),
+        prefixes: progress::prefixes(&view, context.is_running),
         overhead_ms: overhead_ms(&costs.whole),
         retries: progress::retries(&view),
         input_preview: input(trace).as_deref().and_then(preview),

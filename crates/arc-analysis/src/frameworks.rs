@@ -2,13 +2,14 @@
 //!
 //! Runs are grouped by framework and version, each group with its n and intervals. [`Advice`] is given only where a
 //! comparison supports it: on the tasks that both tried, or with many runs of either; the interval has to exclude zero,
-//! and the p value is held against 5 % divided by the number of comparisons. Otherwise nothing is said.
+//! and the p value is held against 5 % divided by the number of comparisons, as which the interval of a duration is widened.
+//! Otherwise nothing is said.
 
 use std::collections::BTreeMap;
 
 use arc_model::{Interval, LeafId, Method, Rate, Run};
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::{
     compare::{self, Trial},
@@ -211,7 +212,7 @@ fn advice(groups: &BTreeMap<FrameworkRef, Vec<&Run>>) -> Vec<Advice> {
             let comparison = compare::compare((&one.id, before), (&other.id, after));
             let runs = (before.len() as u64, after.len() as u64);
             let success = success_of(&comparison, significance);
-            let duration = duration_of(&comparison);
+            let duration = duration_of(&comparison, significance);
             advice.extend(success.map(|found| told(Compared::Success, (one, other), runs, found)));
             advice.extend(duration.map(|found| told(Compared::Duration, (one, other), runs, found)));
         }
@@ -238,11 +239,19 @@ fn success_of(comparison: &compare::Comparison, significance: f64) -> Option<Fou
     found.filter(excludes_zero)
 }
 
-fn duration_of(comparison: &compare::Comparison) -> Option<Found> {
+/// The interval is that of 95 %, made as wide as the significance asks of a mean that is about normally distributed.
+fn duration_of(comparison: &compare::Comparison, significance: f64) -> Option<Found> {
     let time = comparison.duration_ms.as_ref()?;
+    let normal = Normal::standard();
+    let factor = normal.inverse_cdf(1.0 - significance / 2.0) / normal.inverse_cdf(1.0 - SIGNIFICANCE / 2.0);
+    let widened = |interval: Interval| Interval {
+        low: time.difference + (interval.low - time.difference) * factor,
+        high: time.difference + (interval.high - time.difference) * factor,
+        method: interval.method,
+    };
     let is_large = time.baseline.runs >= MANY_RUNS && time.candidate.runs >= MANY_RUNS;
     let is_enough = time.shared_tasks >= ENOUGH_TASKS || (time.shared_tasks == 0 && is_large);
-    is_enough.then_some((time.difference, time.interval?, time.shared_tasks)).filter(excludes_zero)
+    is_enough.then_some((time.difference, widened(time.interval?), time.shared_tasks)).filter(excludes_zero)
 }
 
 fn excludes_zero((_, interval, _): &Found) -> bool {

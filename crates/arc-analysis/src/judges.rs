@@ -82,8 +82,9 @@ impl JudgeRule {
         let score = span.attributes.get("gen_ai.evaluation.score.value").and_then(Json::as_f64);
         let label = text("gen_ai.evaluation.score.label").filter(|label| !label.is_empty());
         let is_among = |labels: &[String], label: &str| labels.iter().any(|one| one.eq_ignore_ascii_case(label));
-        let by_label = label.filter(|_| !self.pass_labels.is_empty()).and_then(|label| {
-            let fails = self.fail_labels.is_empty() || is_among(&self.fail_labels, label);
+        let by_label = label.and_then(|label| {
+            let all_others_fail = self.fail_labels.is_empty() && !self.pass_labels.is_empty();
+            let fails = all_others_fail || is_among(&self.fail_labels, label);
             if is_among(&self.pass_labels, label) { Some(true) } else { fails.then_some(false) }
         });
         let by_score = self.pass_at_least.zip(score).map(|(least, score)| score >= least);
@@ -146,6 +147,8 @@ mod tests {
         assert_eq!(told(SCORED, &[labels]), ["Succeeded Human correctness: close"]);
         let others = r#"{"evaluation": "correctness", "pass_labels": ["good"], "fail_labels": ["bad"]}"#;
         assert!(told(SCORED, &[rule(others)]).is_empty());
+        let refused = r#"{"evaluation": "correctness", "pass_at_least": 0.5, "fail_labels": ["ok"]}"#;
+        assert_eq!(told(SCORED, &[rule(refused)]), ["Failed Judge correctness: close"]);
     }
 
     #[test]

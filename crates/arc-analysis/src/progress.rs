@@ -29,8 +29,9 @@ fn steps<'a>(view: &View<'a>) -> Vec<Step<'a>> {
     steps
 }
 
-/// Returns how far the run was after its first, second, fourth … step.
-pub(crate) fn prefixes(view: &View<'_>) -> Vec<Prefix> {
+/// Returns how far the run was after its first, second, fourth … step. Of one that ended, its last step is not among
+/// them: then nobody can be warned any more.
+pub(crate) fn prefixes(view: &View<'_>, is_running: bool) -> Vec<Prefix> {
     let begin = view.trace().spans().iter().filter_map(|span| span.start).min();
     let mut seen: BTreeMap<(&str, String), u32> = BTreeMap::new();
     let mut at = Prefix { steps: 0, elapsed_ms: None, errors: 0, repeated: 0, tokens: Some(0) };
@@ -56,6 +57,7 @@ pub(crate) fn prefixes(view: &View<'_>) -> Vec<Prefix> {
             noted.push(at);
         }
     }
+    noted.retain(|noted: &Prefix| is_running || noted.steps < at.steps);
     noted
 }
 

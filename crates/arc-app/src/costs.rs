@@ -52,7 +52,8 @@ impl App {
 
     /// Analyses every stored run of a project anew, by the prices in force now, and returns how many.
     ///
-    /// A run follows from its spans and the prices alone, so with the former prices the former runs come back. Runs
+    /// What a run costs follows from its spans and the prices alone, so with the former prices the former costs come back;
+    /// whether a success is unlike its agent's others is told by those there are now. Runs
     /// whose spans are not stored stay as they are.
     pub async fn recompute(&self, project: &ProjectId) -> Result<u64, AppError> {
         self.inner.traces.unsettle(project).await?;

@@ -29,6 +29,7 @@ pub mod supplement;
 mod time;
 mod tool;
 mod trace;
+pub mod treated;
 mod usage;
 
 pub use agent::{AgentName, AgentRef, Detection, RunFacts};

@@ -3,7 +3,7 @@
 
 use arc_model::CheckState;
 
-use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of, wanted::Wanted};
+use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::cite, wanted::Wanted};
 
 pub(super) const KEYS: &[&str] = &["tool", "schema", "where"];
 
@@ -27,20 +27,20 @@ impl Rule for Arguments {
         let (mut looked_at, mut blank) = (0_u64, 0_u64);
         let (mut first, mut evidence) = (None, Vec::new());
         for call in calls {
-            let Some(arguments) = call.arguments else {
+            let Some(arguments) = call.arguments.filter(|arguments| !arguments.is_treated()) else {
                 blank += 1;
                 continue;
             };
             looked_at += 1;
             if let Some(unmet) = self.wanted.unmet(arguments) {
                 first.get_or_insert_with(|| format!("arguments of `{}`: {unmet}", shown(call.name)));
-                evidence.push(arguments_of(call));
+                cite(&mut evidence, call);
             }
         }
         match first {
             Some(why) => CheckState::Failed { why, evidence },
             None if blank > 0 => CheckState::Unknown {
-                why: format!("of {blank} calls of `{}` no arguments were recorded", self.tool.as_str()),
+                why: format!("of {blank} calls of `{}` no arguments were recorded as they were", self.tool.as_str()),
             },
             None if looked_at == 0 => CheckState::Unknown { why: format!("`{}` was not called", self.tool.as_str()) },
             None => CheckState::Passed,

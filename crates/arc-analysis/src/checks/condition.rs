@@ -1,7 +1,7 @@
 //! A condition on a place in a JSON value: `{ at = "/status", equals = "booked" }`.
 
 use arc_model::Json;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, declaration::shown};
@@ -134,9 +134,12 @@ fn same(one: &Json, other: &Json) -> bool {
     }
 }
 
+/// Most bytes that a compiled expression takes: one may come with a run.
+pub(super) const LARGEST_REGEX: usize = 128 << 10;
+
 /// Compiles a regular expression; it runs in time linear in the text.
 pub(super) fn compile(text: &str, key: &'static str) -> Result<Regex, Problem> {
-    Regex::new(text).map_err(|error| {
+    RegexBuilder::new(text).size_limit(LARGEST_REGEX).build().map_err(|error| {
         let why = error.to_string();
         Problem::of(
             key,

@@ -160,11 +160,13 @@ pub(super) fn declared_in(trace: &Trace) -> (Vec<Check>, Vec<CheckResult>) {
         let entries = match value {
             Json::String(text) if text.len() > LONGEST => Err(format!("longer than {LONGEST} bytes")),
             Json::String(text) => serde_json::from_str::<Vec<Json>>(text).map_err(|error| error.to_string()),
+            Json::Array(_) if value.to_string().len() > LONGEST => Err(format!("longer than {LONGEST} bytes")),
             Json::Array(entries) => Ok(entries.clone()),
             _ => Err("neither a list nor its text".to_owned()),
         };
         match entries {
             Ok(entries) => {
+                let left = entries.len().saturating_sub(MOST.saturating_sub(checks.len()));
                 for entry in entries.into_iter().take(MOST.saturating_sub(checks.len())) {
                     let word = |key| entry.get(key).and_then(Json::as_str).unwrap_or("?").to_owned();
                     let (id, kind) = (word("id"), word("kind"));
@@ -173,6 +175,9 @@ pub(super) fn declared_in(trace: &Trace) -> (Vec<Check>, Vec<CheckResult>) {
                         Ok(check) => checks.push(check),
                         Err(why) => refuse(&id, &kind, shown(&why)),
                     }
+                }
+                if left > 0 {
+                    refuse(ATTRIBUTE, "?", format!("{left} further checks: a run carries at most {MOST}"));
                 }
             }
             Err(why) => refuse(ATTRIBUTE, "?", shown(&why)),

@@ -3,7 +3,7 @@
 
 use arc_model::CheckState;
 
-use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of, wanted::Wanted};
+use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::cite, wanted::Wanted};
 
 pub(super) const KEYS: &[&str] = &["tool", "where"];
 
@@ -26,24 +26,24 @@ impl Rule for Forbidden {
         for call in seen.calls().iter().filter(|call| self.tool.matches(call.name)) {
             let is_it = match call.arguments {
                 _ if self.when.is_empty() => true,
-                Some(arguments) => self.when.unmet(arguments).is_none(),
-                None => {
+                Some(arguments) if !arguments.is_treated() => self.when.unmet(arguments).is_none(),
+                _ => {
                     blank = true;
                     false
                 }
             };
             if is_it {
                 first.get_or_insert(call.name);
-                evidence.push(arguments_of(call));
+                cite(&mut evidence, call);
             }
         }
         match first {
             Some(name) => {
                 CheckState::Failed { why: format!("`{}` was called, which is forbidden", shown(name)), evidence }
             }
-            None if blank => {
-                CheckState::Unknown { why: format!("a call of `{}` has no recorded arguments", self.tool.as_str()) }
-            }
+            None if blank => CheckState::Unknown {
+                why: format!("the arguments of a call of `{}` were not recorded as they were", self.tool.as_str()),
+            },
             None => CheckState::Passed,
         }
     }

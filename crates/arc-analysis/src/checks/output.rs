@@ -2,7 +2,10 @@
 
 use arc_model::{CheckState, Evidence, Field};
 
-use super::{Declaration, Problem, Rule, Seen, wanted::Wanted};
+use super::{
+    Declaration, Problem, Rule, Seen,
+    wanted::{TREATED, Wanted},
+};
 
 pub(super) const KEYS: &[&str] = &["schema", "regex", "where"];
 
@@ -22,6 +25,9 @@ impl Rule for Output {
         let Some((span, output)) = seen.output() else {
             return CheckState::Unknown { why: "no output was recorded".to_owned() };
         };
+        if output.is_treated() {
+            return CheckState::Unknown { why: format!("of the output nothing can be told: {TREATED}") };
+        }
         match self.0.unmet(&output) {
             Some(unmet) => CheckState::Failed {
                 why: format!("the output is not as declared: {unmet}"),

@@ -82,6 +82,16 @@ pub(super) fn arguments_of(call: &Call<'_>) -> Evidence {
     Evidence::new(call.span.span_id, field, &text)
 }
 
+/// Most calls that are cited; a run keeps what its checks cite.
+const MOST_CITED: usize = 20;
+
+/// Cites a call for what it was called with, unless there are enough.
+pub(super) fn cite(evidence: &mut Vec<Evidence>, call: &Call<'_>) {
+    if evidence.len() < MOST_CITED {
+        evidence.push(arguments_of(call));
+    }
+}
+
 /// Makes evidence of what a call returned.
 pub(super) fn result_of(call: &Call<'_>) -> Evidence {
     let field = if call.has_own_span() { Field::ToolResult } else { Field::Input };

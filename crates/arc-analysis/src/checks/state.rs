@@ -5,7 +5,12 @@
 
 use arc_model::{CheckState, Evidence, Field, Payload};
 
-use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::result_of, wanted::Wanted};
+use super::{
+    Declaration, Pattern, Problem, Rule, Seen,
+    declaration::shown,
+    seen::result_of,
+    wanted::{TREATED, Wanted},
+};
 
 pub(super) const KEYS: &[&str] = &["on", "schema", "regex", "where"];
 
@@ -65,6 +70,9 @@ impl Rule for State {
         let Some((evidence, payload)) = found else {
             return CheckState::Unknown { why: format!("no {what} was recorded") };
         };
+        if payload.is_treated() {
+            return CheckState::Unknown { why: format!("of the last {what} nothing can be told: {TREATED}") };
+        }
         match self.wanted.unmet(&payload) {
             Some(unmet) => CheckState::Failed { why: format!("in the last {what}: {unmet}"), evidence: vec![evidence] },
             None => CheckState::Passed,

@@ -33,7 +33,10 @@ impl Rule for Tools {
         let (missing, at) = match self.order {
             Order::Any => {
                 let mut left: Vec<usize> = (0..calls.len()).collect();
-                let missing = self.expect.iter().find(|pattern| {
+                // Names before patterns, lest a pattern takes the call that a name needs.
+                let names = self.expect.iter().filter(|pattern| !pattern.as_str().contains('*'));
+                let patterns = self.expect.iter().filter(|pattern| pattern.as_str().contains('*'));
+                let missing = names.chain(patterns).find(|pattern| {
                     let found = left.iter().position(|index| fits(*index, pattern));
                     found.map(|place| left.remove(place)).is_none()
                 });

@@ -6,9 +6,15 @@ use regex::Regex;
 
 use super::{
     Declaration, Problem,
-    condition::{Compiled, compile},
+    condition::{Compiled, LARGEST_REGEX, compile},
     declaration::shown,
 };
+
+/// Most conditions of a check; checks also come from outside.
+const MOST_CONDITIONS: usize = 16;
+
+/// Why nothing is told of a value that is not as it was.
+pub(super) const TREATED: &str = "it was recorded hashed or cut";
 
 /// Everything that is asked of a value.
 #[derive(Debug)]
@@ -20,6 +26,9 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn new(declaration: &Declaration) -> Result<Self, Problem> {
+        if declaration.conditions.len() > MOST_CONDITIONS {
+            return Err(Problem::of("where", format!("more than {MOST_CONDITIONS} conditions; divide the check")));
+        }
         let conditions = declaration.conditions.iter().map(Compiled::new).collect::<Result<_, _>>()?;
         Ok(Self {
             schema: declaration.schema.as_ref().map(validator).transpose()?,
@@ -61,6 +70,7 @@ fn validator(schema: &Json) -> Result<Validator, Problem> {
     if !schema.is_object() {
         return Err(bad("a JSON Schema is an object".to_owned()));
     }
-    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+    let patterns = PatternOptions::regex().size_limit(LARGEST_REGEX);
+    let options = jsonschema::options().with_pattern_options(patterns);
     options.build(schema).map_err(|error| bad(format!("no usable JSON Schema: {}", shown(&error.to_string()))))
 }

@@ -68,9 +68,7 @@ pub fn timing(trace: &Trace) -> RunTiming {
     };
     let mut path = Path { trace, model: 0, tool: 0, steps: Vec::new() };
     let mut until = start.plus_nanos(i64::try_from(duration).unwrap_or(i64::MAX));
-    let mut roots: Vec<&Span> = trace.roots().collect();
-    roots.sort_by_key(|span| std::cmp::Reverse(span.end));
-    for root in roots {
+    for root in path.timed(trace.roots()) {
         until = path.walk(root, until, 0);
     }
     timing.time_ns = Some(duration);
@@ -100,10 +98,7 @@ impl<'a> Path<'a> {
         if at <= start {
             return until;
         }
-        let mut children: Vec<&Span> =
-            if depth < DEEPEST { self.trace.children(span.span_id).collect() } else { Vec::new() };
-        children.retain(|child| child.start.is_some() && child.end.is_some());
-        children.sort_by_key(|child| std::cmp::Reverse(child.end));
+        let children = if depth < DEEPEST { self.timed(self.trace.children(span.span_id)) } else { Vec::new() };
         for child in children {
             // What ended later than the walk has come ran beside it.
             let (Some(child_start), Some(child_end)) = (child.start, child.end) else { continue };
@@ -115,6 +110,21 @@ impl<'a> Path<'a> {
         }
         self.add(span, start, at);
         start
+    }
+
+    /// Returns these spans, the one that ended last first; of one whose times are not known, those below it in its place.
+    fn timed(&self, spans: impl Iterator<Item = &'a Span>) -> Vec<&'a Span> {
+        let mut waiting: Vec<(&Span, usize)> = spans.map(|span| (span, 0)).collect();
+        let mut timed = Vec::new();
+        while let Some((span, depth)) = waiting.pop() {
+            if span.start.is_some() && span.end.is_some() {
+                timed.push(span);
+            } else if depth < DEEPEST {
+                waiting.extend(self.trace.children(span.span_id).map(|child| (child, depth + 1)));
+            }
+        }
+        timed.sort_by_key(|span| (std::cmp::Reverse(span.end), span.span_id));
+        timed
     }
 
     /// Adds a stretch of time that belongs to a span itself.
@@ -159,6 +169,13 @@ mod tests {
         assert_eq!((timing.model_ns, timing.tool_ns, timing.other_ns), (4_000_000_000, 3_000_000_000, 3_000_000_000));
         assert_eq!((timing.first_token_ns, timing.first_token_calls), (Some(400_000_000), 2));
         assert_eq!(timing.until_first_token_ns, Some(500_000_000));
+    }
+
+    #[test]
+    fn a_span_that_never_ended_hides_nothing_below_it() {
+        let (_, timing) = of("agent a @0s running\n  step s\n    llm m @0s +10s\n  tool t @10s +2s");
+        assert_eq!((timing.time_ns, timing.model_ns), (Some(12_000_000_000), 10_000_000_000));
+        assert_eq!((timing.tool_ns, timing.other_ns), (2_000_000_000, 0));
     }
 
     #[test]

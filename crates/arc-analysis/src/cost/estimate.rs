@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use arc_catalog::PriceOverride;
 use arc_model::{
-    Cost, Json, Message, NanoUsd, Part, Span, SpanKind, ToolDefinition, Trace, UnknownCost, Usage, UsageSource,
+    Cost, Json, Message, NanoUsd, Part, Span, SpanKind, ToolDefinition, Trace, UnknownCost, Usage, UsageSource, treated,
 };
 use serde::{Deserialize, Serialize};
 use tiktoken_rs::o200k_base_singleton;
@@ -134,9 +134,9 @@ impl Estimator {
         Some(sum)
     }
 
-    /// Returns the tokens of a text; `None` where it is a hash of one, or there is no room left.
+    /// Returns the tokens of a text; `None` where it is not whole, or there is no room left.
     fn tokens(&mut self, text: &str) -> Option<u64> {
-        if text.contains("blake3:") {
+        if treated::is_treated(text) {
             return None;
         }
         let mut key = [0; 16];

@@ -55,7 +55,14 @@ pub(super) fn price_usage(
         return Cost::unknown(UnknownCost::UnclearUsage);
     };
     lines.extend(sheet.request_line());
-    lines.extend(sheet.search_line(usage.web_searches.unwrap_or(0)));
+    let searches = usage.web_searches.unwrap_or(0);
+    let of_searches = sheet.search_line(searches);
+    let are_priced = searches == 0 || of_searches.is_some();
+    lines.extend(of_searches);
+    if !are_priced {
+        let why = UnknownCost::Unpriced { model: format!("{name}, searches of the web") };
+        return Cost::Unknown { why, at_least: lines.iter().map(|line| line.amount).sum() };
+    }
     // Embeddings have no output.
     let is_complete = usage.input.is_some() && (usage.output.is_some() || kind == SpanKind::Embedding);
     if is_complete {

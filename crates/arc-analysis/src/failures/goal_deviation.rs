@@ -91,9 +91,12 @@ fn sighting(
     }
     let mut lost = planned.iter().filter(|item| item.is_open && !later.contains(item.name));
     let first = lost.next()?;
+    let items = match lost.count() {
+        0 => "an open item".to_owned(),
+        more => format!("{} open items", 1 + more),
+    };
     Some(Sighting {
-        title: format!("{} open items of the agent's own plan disappeared undone", 1 + lost.count())
-            .replace("1 open items", "an open item"),
+        title: format!("{items} of the agent's own plan disappeared undone"),
         first: call::arguments_evidence(after, &after.arguments?.to_text()),
         more: vec![call::arguments_evidence(before, first.name)],
     })

@@ -1,6 +1,8 @@
 //! A scenario: a real input, the tool results it met, and the checks that show whether the failure is back.
 
-use arc_model::{AgentName, LeafId, Run, Severity, Span, SpanId, SpanKind, Timestamp, Trace, TraceId, Verdict};
+use arc_model::{
+    AgentName, LeafId, Run, Severity, Span, SpanId, SpanKind, Timestamp, Trace, TraceId, Verdict, treated,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::issues::{Issue, Sighting};
@@ -165,7 +167,7 @@ impl Scenario {
     ) -> Result<Self, &'static str> {
         let input = crate::analyse::input(trace).filter(|input| !is_withheld(input)).ok_or(NOT_RECORDED)?;
         let (kept, mut is_cut) = cut(&input, INPUT);
-        is_cut |= input.contains(" characters cut]");
+        is_cut |= treated::holds_cut(&input);
         let mut tool_results = Vec::new();
         for span in until(trace, sighting.step.span_id).filter(|span| is_call(span)) {
             if tool_results.len() == RESULTS {
@@ -250,9 +252,7 @@ pub fn input_key(input: &str) -> String {
 
 /// Returns whether a text only stands for content that was not to be recorded.
 fn is_withheld(input: &str) -> bool {
-    let text = input.trim();
-    let hash = text.strip_prefix("blake3:");
-    text.is_empty() || hash.is_some_and(|hash| hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()))
+    input.trim().is_empty() || treated::holds_hash(input)
 }
 
 fn until(trace: &Trace, last: SpanId) -> impl Iterator<Item = &Span> {

@@ -29,7 +29,7 @@ const FALSE_ALARMS: f64 = 0.1;
 
 const RESAMPLES: u64 = 999;
 const SEED: u64 = 19_500_101;
-const FEATURES: usize = 6;
+const FEATURES: usize = 7;
 
 /// Whether warnings are given for an agent, and how good they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -205,7 +205,9 @@ impl Model {
             f64::from(prefix.errors).ln_1p(),
             f64::from(prefix.errors) / steps,
             f64::from(prefix.repeated).ln_1p(),
+            // Unknown is no small number: it has a weight of its own.
             prefix.tokens.map_or(0.0, |tokens| float(tokens).ln_1p()),
+            f64::from(u8::from(prefix.tokens.is_none())),
             self.place_in_time(prefix),
         ]
     }

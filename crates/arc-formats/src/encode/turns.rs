@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use arc_model::{Json, Message, Part, Payload, Role};
+use arc_model::{Message, Part, Payload, Role, treated};
 
 use super::{Ask, CannotEncode};
 
@@ -173,28 +173,8 @@ fn picture(mime_type: Option<&str>, reference: &str) -> Result<Said, CannotEncod
 /// Returns whether a part is what the capture of content left of a text.
 fn is_treated(part: &Part) -> bool {
     match part {
-        Part::Text { text } | Part::Reasoning { text } => is_treated_text(text),
-        Part::ToolCall { arguments: payload, .. } | Part::ToolResult { result: payload, .. } => match payload {
-            Payload::Text(text) => is_treated_text(text),
-            Payload::Json(value) => is_treated_json(value),
-        },
+        Part::Text { text } | Part::Reasoning { text } => treated::is_treated(text),
+        Part::ToolCall { arguments: payload, .. } | Part::ToolResult { result: payload, .. } => payload.is_treated(),
         Part::Media { .. } | Part::Other { .. } => false,
     }
-}
-
-fn is_treated_json(value: &Json) -> bool {
-    match value {
-        Json::String(text) => is_treated_text(text),
-        Json::Array(items) => items.iter().any(is_treated_json),
-        Json::Object(fields) => fields.values().any(is_treated_json),
-        _ => false,
-    }
-}
-
-/// A hash stands in for a text; what was cut says how much.
-fn is_treated_text(text: &str) -> bool {
-    let is_hash = text
-        .strip_prefix("blake3:")
-        .is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-    is_hash || (text.ends_with(" characters cut]") && text.contains("…["))
 }

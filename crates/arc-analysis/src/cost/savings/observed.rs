@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_catalog::PriceOverride;
 use arc_model::{
     Cost, Json, Message, ModelRef, NanoUsd, Part, Payload, Span, SpanId, SpanKind, Status, Timestamp, ToolDefinition,
-    Trace, TraceId, Usage, UsageSource,
+    Trace, TraceId, Usage, UsageSource, treated,
 };
 
 use super::reread::{Answer, Prompts, Reread, SeenResult};
@@ -440,7 +440,7 @@ fn length_of(message: &Message) -> Option<u64> {
     let mut length = 0;
     for part in &message.parts {
         length += match part {
-            Part::Text { text } | Part::Reasoning { text } if text.starts_with("blake3:") => return None,
+            Part::Text { text } | Part::Reasoning { text } if treated::is_treated(text) => return None,
             Part::Text { text } | Part::Reasoning { text } => text.len(),
             Part::ToolCall { name, arguments, .. } => name.len() + arguments.to_text().len(),
             Part::ToolResult { result, .. } => result.to_text().len(),
