@@ -52,9 +52,8 @@ pub(crate) fn measure(store: &str, seconds: u64) -> Result<Limit> {
                     if begin.elapsed() > Duration::from_secs(seconds) {
                         break;
                     }
-                    let decode = move || arc_formats::decode_otlp_protobuf(&request).spans;
-                    let decoded = tokio::task::spawn_blocking(decode).await?;
-                    store.append_owned(&ProjectId::default(), decoded, Timestamp::from_nanos(1)).await?;
+                    let read = move || vec![(ProjectId::default(), arc_formats::decode_otlp_protobuf(&request).spans)];
+                    store.append_read(Arc::new(read), Timestamp::from_nanos(1)).await?;
                     spans += TRACES as u64 * SPANS;
                 }
                 anyhow::Ok(spans)

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use arc_formats::{Decoded, decode_otlp_json, decode_otlp_logs_json, decode_otlp_logs_protobuf, decode_otlp_protobuf};
@@ -76,21 +79,31 @@ impl App {
         exporter: Option<&str>,
     ) -> Result<Ingested, AppError> {
         let _arrival = Arrival::begin(&self.inner.arriving);
-        let decode = move || match (signal, encoding) {
-            (OtlpSignal::Traces, OtlpEncoding::Protobuf) => decode_otlp_protobuf(&bytes),
-            (OtlpSignal::Traces, OtlpEncoding::Json) => decode_otlp_json(&bytes),
-            (OtlpSignal::Logs, OtlpEncoding::Protobuf) => decode_otlp_logs_protobuf(&bytes),
-            (OtlpSignal::Logs, OtlpEncoding::Json) => decode_otlp_logs_json(&bytes),
+        let noticed = Arc::new(OnceLock::new());
+        let (fallback, notice) = (project.clone(), Arc::clone(&noticed));
+        let read = move || {
+            let Decoded { spans, mut diagnostics, format, .. } = match (signal, encoding) {
+                (OtlpSignal::Traces, OtlpEncoding::Protobuf) => decode_otlp_protobuf(&bytes),
+                (OtlpSignal::Traces, OtlpEncoding::Json) => decode_otlp_json(&bytes),
+                (OtlpSignal::Logs, OtlpEncoding::Protobuf) => decode_otlp_logs_protobuf(&bytes),
+                (OtlpSignal::Logs, OtlpEncoding::Json) => decode_otlp_logs_json(&bytes),
+            };
+            let service = service_of(&spans);
+            let groups = by_project(&fallback, spans, &mut diagnostics);
+            // Read a second time, it says the same.
+            let _ = notice.set((format, service, diagnostics));
+            groups.into_iter().collect()
         };
-        let Decoded { spans, mut diagnostics, format, .. } =
-            self.tasks().compute(decode).await.map_err(AppError::Interrupted)?;
+        let all = self.inner.traces.append_read(Arc::new(read), self.now()).await?;
+        let Some((format, service, diagnostics)) = noticed.get().cloned() else {
+            return Err(AppError::Invalid("the store did not read the request".to_owned()));
+        };
         if format.is_none() {
             return Err(AppError::Unreadable(diagnostics));
         }
         let mut appended = Appended::default();
-        let service = service_of(&spans);
-        for (own, spans) in by_project(project, spans, &mut diagnostics) {
-            let one = self.ingest(&own, spans).await?;
+        for (own, one) in all {
+            self.ensure_project(&own).await?;
             appended.new += one.new;
             appended.updated += one.updated;
             appended.unchanged += one.unchanged;

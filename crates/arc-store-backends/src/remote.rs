@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use arc_model::{ProjectId, TraceId};
-use arc_store::{StoreError, TraceStore, Visit};
+use arc_model::{ProjectId, Timestamp, TraceId};
+use arc_store::{Appended, ReadSpans, StoreError, TraceStore, Visit};
 
 use crate::segment::Compressed;
 
@@ -19,6 +19,21 @@ pub(crate) async fn compute<T: Send + 'static>(
         Ok(result) => result,
         Err(source) => Err(StoreError::Unavailable { attempted, source: source.into() }),
     }
+}
+
+/// Reads spans where that may take long, and appends them project by project.
+pub(crate) async fn append_read(
+    store: &impl TraceStore,
+    read: ReadSpans,
+    now: Timestamp,
+) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+    let spans = compute("read spans", move || Ok(read())).await?;
+    let mut all = Vec::with_capacity(spans.len());
+    for (project, spans) in spans {
+        let appended = store.append_owned(&project, spans, now).await?;
+        all.push((project, appended));
+    }
+    Ok(all)
 }
 
 /// Reads traces one after the other, and visits each where that may take long.

@@ -1,5 +1,7 @@
 //! The port for what was captured: spans in, settled runs and figures out.
 
+use std::sync::Arc;
+
 use arc_model::{
     AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, RunCosts, Span, Timestamp, Trace,
     TraceId,
@@ -10,6 +12,9 @@ use crate::{
     Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, RunQuery, SearchHit, SearchQuery, Selection,
     Storage, StoreError,
 };
+
+/// Spans by project that a store reads itself; they are the same each time.
+pub type ReadSpans = Arc<dyn Fn() -> Vec<(ProjectId, Vec<Span>)> + Send + Sync>;
 
 /// What is done with each trace of several.
 pub type Visit = Box<dyn FnMut(usize, Result<Option<Trace>, StoreError>) + Send>;
@@ -41,6 +46,19 @@ pub trait TraceStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Appended, StoreError> {
         self.append(project, &spans, now).await
+    }
+
+    /// Like [`Self::append`], for spans that have yet to be decoded; each project by itself is all or nothing.
+    ///
+    /// `read` may take long. A backend that calls it on the thread that takes the spans apart need not hand them to
+    /// another, nor hold them while it waits to be told that they are durable. It MAY call it again.
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+        let mut appended = Vec::new();
+        for (project, spans) in read() {
+            let one = self.append_owned(&project, spans, now).await?;
+            appended.push((project, one));
+        }
+        Ok(appended)
     }
 
     /// Returns a whole trace, bodies included; `None` when no span of it is stored.

@@ -38,8 +38,8 @@ use arc_model::{
     AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Registry, RunQuery, SearchHit,
-    SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, ReadSpans, Registry, RunQuery,
+    SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
 };
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
@@ -59,7 +59,7 @@ use self::{
     writer::Writer,
 };
 use crate::{
-    remote::{compute, visit_each},
+    remote::{append_read, compute, visit_each},
     segment::SegmentCache,
 };
 
@@ -145,6 +145,10 @@ impl TraceStore for ClickHouseStore {
             return Ok(Appended::default());
         }
         self.writer.append(Batch::new(project.clone(), spans, now)?).await
+    }
+
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+        append_read(self, read, now).await
     }
 
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {

@@ -40,9 +40,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
-    RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
-    Unsettled, Visit, WorkId,
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans, Record,
+    RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError,
+    TraceStore, Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -59,7 +59,7 @@ use self::{
     writer::Writer,
 };
 use crate::{
-    remote::{compute, visit_each},
+    remote::{append_read, compute, visit_each},
     segment::{SegmentCache, Window},
 };
 
@@ -136,6 +136,10 @@ impl TraceStore for PostgresStore {
                 return Ok(stored.appended);
             }
         }
+    }
+
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+        append_read(self, read, now).await
     }
 
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {

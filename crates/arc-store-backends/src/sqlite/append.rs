@@ -18,12 +18,12 @@ const TIMED: i64 = 2;
 
 /// A batch that only has to be inserted.
 pub(super) struct Batch {
-    project: ProjectId,
+    pub(super) project: ProjectId,
     now: Timestamp,
     packed: Packed,
     traces: BTreeMap<TraceId, BTreeMap<SpanId, Row>>,
     /// What is decided already: records that are stored, or that lost against one of their batch.
-    decided: Appended,
+    pub(super) decided: Appended,
 }
 
 #[derive(Clone, Copy)]
@@ -75,9 +75,9 @@ impl Batch {
         Ok(Self { project: project.clone(), now, packed: packer.finish()?, traces, decided })
     }
 
-    /// Returns what became of the spans if nothing is left to insert.
-    pub(super) fn is_done(&self) -> Option<Appended> {
-        self.traces.is_empty().then_some(self.decided)
+    /// Returns whether nothing is left to insert.
+    pub(super) fn is_done(&self) -> bool {
+        self.traces.is_empty()
     }
 
     /// Inserts the batch; returns the number of its first segment too.

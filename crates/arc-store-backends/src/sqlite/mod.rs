@@ -46,15 +46,18 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, Record, RecordQuery,
-    RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore,
-    Unsettled, Visit, WorkId,
+    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans, Record,
+    RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError,
+    TraceStore, Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use self::{append::Batch, checkpoint::Checkpointer, error::while_trying, readers::Readers, writer::Writer};
-use crate::segment::{SegmentCache, Window};
+use crate::{
+    remote::compute,
+    segment::{SegmentCache, Window},
+};
 
 /// How often opening is tried again while another process makes the same file.
 const OPEN_TRIES: u32 = 50;
@@ -146,10 +149,50 @@ impl SqliteStore {
         read: impl FnOnce(&Connection, &Reading) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let reading = Arc::clone(&self.reading);
-        let task = move || reading.readers.read(attempted, |connection| read(connection, &reading));
-        match tokio::task::spawn_blocking(task).await {
-            Ok(result) => result,
-            Err(source) => Err(StoreError::Unavailable { attempted, source: Box::new(source) }),
+        compute(attempted, move || reading.readers.read(attempted, |connection| read(connection, &reading))).await
+    }
+
+    /// Stores what `read` returns, each project's spans as a batch: they are taken apart and dropped on the thread that
+    /// reads them, before the wait for the disk.
+    async fn append_all<S: AsRef<[(ProjectId, Vec<Span>)]>>(
+        &self,
+        read: impl Fn() -> S + Send + Sync + 'static,
+        now: Timestamp,
+    ) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+        let attempted = "append spans";
+        let read = Arc::new(read);
+        loop {
+            let (read, with) = (Arc::clone(&read), Arc::clone(&self.reading));
+            let prepare = move || {
+                let spans = read();
+                with.readers.read(attempted, |db| {
+                    let round = compact::round(db)?;
+                    with.window.enter(round);
+                    let batch = |(project, spans): &(_, Vec<_>)| Batch::prepare(project, spans, now, &with.window, db);
+                    let batches: Result<Vec<_>, _> = spans.as_ref().iter().map(batch).collect();
+                    Ok((batches?, round))
+                })
+            };
+            let (batches, round) = compute(attempted, prepare).await?;
+            if batches.iter().all(Batch::is_done) {
+                return Ok(batches.into_iter().map(|batch| (batch.project, batch.decided)).collect());
+            }
+            let insert = move |db: &Connection| {
+                // What it refers to may have been compacted away meanwhile: then it is packed again.
+                if compact::round(db)? != round {
+                    return Ok(None);
+                }
+                let inserted: Result<Vec<_>, _> = batches.iter().map(|batch| batch.insert(db)).collect();
+                Ok(Some((inserted?, batches)))
+            };
+            if let Some((inserted, batches)) = self.writer.write(insert).await? {
+                let mut all = Vec::with_capacity(batches.len());
+                for ((appended, first), batch) in inserted.into_iter().zip(batches) {
+                    all.push((batch.project.clone(), appended));
+                    self.reading.window.remember_in(round, batch.into_bodies(first));
+                }
+                return Ok(all);
+            }
         }
     }
 }
@@ -179,32 +222,13 @@ impl TraceStore for SqliteStore {
         spans: Vec<Span>,
         now: Timestamp,
     ) -> Result<Appended, StoreError> {
-        if spans.is_empty() {
-            return Ok(Appended::default());
-        }
-        let (project, spans) = (project.clone(), Arc::new(spans));
-        loop {
-            let (project, spans) = (project.clone(), Arc::clone(&spans));
-            let prepare = move |db: &Connection, with: &Reading| {
-                let round = compact::round(db)?;
-                with.window.enter(round);
-                Batch::prepare(&project, &spans, now, &with.window, db).map(|batch| (batch, round))
-            };
-            let (batch, round) = self.read("append spans", prepare).await?;
-            if let Some(appended) = batch.is_done() {
-                return Ok(appended);
-            }
-            let insert = move |db: &Connection| {
-                // What it refers to may have been compacted away meanwhile: then it is packed again.
-                let is_current = compact::round(db)? == round;
-                let inserted = is_current.then(|| batch.insert(db)).transpose()?;
-                Ok(inserted.map(|(appended, first)| (appended, first, batch)))
-            };
-            if let Some((appended, first, batch)) = self.writer.write(insert).await? {
-                self.reading.window.remember_in(round, batch.into_bodies(first));
-                return Ok(appended);
-            }
-        }
+        let spans: Arc<[_]> = Arc::new([(project.clone(), spans)]);
+        let appended = self.append_all(move || Arc::clone(&spans), now).await?;
+        Ok(appended.first().map(|(_, appended)| *appended).unwrap_or_default())
+    }
+
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+        self.append_all(move || read(), now).await
     }
 
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {

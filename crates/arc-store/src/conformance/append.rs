@@ -1,8 +1,8 @@
 //! Appending: idempotent, free of order, all or nothing, and exact.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use arc_model::Span;
+use arc_model::{ProjectId, Span, Trace};
 
 use super::{
     Backend, Generator,
@@ -160,4 +160,29 @@ pub async fn appending_nothing_changes_nothing(backend: &Backend) {
     let store = backend.open().await;
     assert_eq!(store.append(&[], at(10)).await, (0, 0, 0));
     assert!(store.waiting().await.is_empty());
+}
+
+/// Spans that a store reads itself are stored like any, each in its project.
+pub async fn spans_that_are_read_by_the_store_are_stored(backend: &Backend) {
+    let store = backend.open().await;
+    let other = ProjectId::new("other");
+    let read = {
+        let other = other.clone();
+        let spans = move || {
+            let (here, there) = (vec![span(1, 1), span(1, 2), span(1, 1)], vec![span(2, 1)]);
+            vec![(project(), here), (other.clone(), there), (ProjectId::new("empty"), Vec::new())]
+        };
+        Arc::new(spans)
+    };
+    let counts = async |now| -> Vec<(ProjectId, u64, u64)> {
+        let all = store.traces.append_read(read.clone(), now).await.unwrap();
+        all.into_iter().map(|(project, appended)| (project, appended.new, appended.unchanged)).collect()
+    };
+    let empty = ProjectId::new("empty");
+    assert_eq!(counts(at(10)).await, [(project(), 2, 1), (other.clone(), 1, 0), (empty.clone(), 0, 0)]);
+    assert_eq!(counts(at(11)).await, [(project(), 0, 3), (other.clone(), 0, 1), (empty, 0, 0)]);
+    store.expect(trace_id(1), &[span(1, 1), span(1, 2)]).await;
+    assert_eq!(store.trace(trace_id(2)).await, None);
+    let there = store.traces.trace(&other, trace_id(2)).await.unwrap();
+    assert_eq!(there, Some(Trace::new(trace_id(2), [span(2, 1)])));
 }

@@ -96,6 +96,7 @@ macro_rules! for_each_case {
             append::spans_without_times_or_a_known_parent_are_kept,
             append::an_abandoned_append_leaves_all_or_nothing,
             append::appending_nothing_changes_nothing,
+            append::spans_that_are_read_by_the_store_are_stored,
             values::a_resent_history_comes_back_exactly,
             values::large_bodies_come_back_exactly,
             values::any_text_comes_back_exactly,
