@@ -2550,7 +2550,7 @@ export interface components {
             /** @description What was found in it, in the order of the run. */
             findings: components["schemas"]["Finding"][];
             /** @description How long it took, what it waited for, and when its answers began. */
-            timing?: components["schemas"]["RunTiming"];
+            timing: components["schemas"]["RunTiming"];
             estimated?: components["schemas"]["Estimated"] | null;
         };
         /** @description How an agent is doing. What is not known is `null`, never a default. */

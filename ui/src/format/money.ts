@@ -1,5 +1,6 @@
 // Money arrives as whole nano-dollars and is only rounded for the eye.
-import type { Cost, UnknownCost } from "../api/types.ts";
+import type { Cost, Estimated, UnknownCost } from "../api/types.ts";
+import { formatCount, plural } from "./rate.ts";
 
 /** Three significant digits below a dollar and never fewer than four decimals; cents from a dollar up. */
 export function formatUsd(nanos: number): string {
@@ -36,6 +37,12 @@ export function whyUnknown(why: UnknownCost): string {
     case "running":
       return "it, or a model call in it, has not ended";
   }
+}
+
+/** What calls without counts would have cost, by the tokens of their text. */
+export function describeEstimated({ calls, cost, left_out: leftOut }: Estimated): string {
+  const others = leftOut > 0 ? `, ${formatCount(leftOut)} not estimated` : "";
+  return `about ${formatUsd(cost)} by the text of ${plural(calls, "such call")}${others}`;
 }
 
 /** One cost in words: the amount, or "unknown" with the reason and what is known at least. */

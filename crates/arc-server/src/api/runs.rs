@@ -63,7 +63,6 @@ pub(crate) struct RunWithSpans {
     /// What was found in it, in the order of the run.
     findings: Vec<Finding>,
     /// How long it took, what it waited for, and when its answers began.
-    #[schema(required = false)]
     timing: RunTiming,
     /// What its calls without token counts would have cost, by the tokens of their text; no part of the run's cost.
     /// Missing where there is none.

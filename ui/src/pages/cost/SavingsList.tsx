@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ModelSwitch, Saving, Savings } from "../../api/types.ts";
 import { Card } from "../../components/Card.tsx";
 import { DataTable, dataTable } from "../../components/DataTable.tsx";
-import { formatUsd } from "../../format/money.ts";
+import { describeEstimated, formatUsd } from "../../format/money.ts";
 import { formatTokens, plural } from "../../format/rate.ts";
 import { formatDuration } from "../../format/time.ts";
 import css from "./Page.module.css";
@@ -21,7 +21,9 @@ export function SavingsList({ savings }: { savings: Savings | "loading" | "faile
 }
 
 function Found({ savings }: { savings: Savings }) {
-  const unpriced = savings.unpriced_calls > 0 ? `; ${plural(savings.unpriced_calls, "call")} without a known cost` : "";
+  const estimated = savings.estimated ? ` (${describeEstimated(savings.estimated)})` : "";
+  const unpriced =
+    savings.unpriced_calls > 0 ? `; ${plural(savings.unpriced_calls, "call")} without a known cost${estimated}` : "";
   const isUnpriced = savings.unpriced_calls > 0 && savings.unpriced_calls >= savings.calls;
   const cost = isUnpriced ? "an unknown amount" : formatUsd(savings.cost);
   return (

@@ -48,6 +48,36 @@ test("what is not known about the run is said to be unknown", async () => {
   expect(header?.textContent).toContain("Duration—Tokensunknown: not every model call says");
 });
 
+test("what calls without counts would have cost is said beside the unknown cost", async () => {
+  renderApp(
+    at,
+    changed((detail) => {
+      detail.run.cost = { state: "unknown", why: { reason: "no_usage" }, at_least: 0 };
+      detail.estimated = { calls: 2, input_tokens: 900, output_tokens: 40, cost: 2_650_000, left_out: 1 };
+    }),
+  );
+  const header = (await screen.findByRole("heading", { level: 1 })).closest("header");
+  expect(header?.textContent).toContain(
+    "Costunknown: token counts were not recorded; about $0.00265 by the text of 2 such calls, 1 not estimated",
+  );
+});
+
+test("what the run waited for is told by span, longest first", async () => {
+  renderApp(at);
+  await userEvent.click(await screen.findByRole("button", { name: "6.20 s: 54% model, 39% tools, 7% neither" }));
+  const path = within(screen.getByRole("list", { name: "Critical path" }));
+  expect(path.getAllByRole("listitem").map((item) => item.textContent)).toEqual([
+    "2.05 sorder_refill 33%",
+    "1.80 schat gpt-4o 29%",
+    "1.55 schat gpt-4o 25%",
+    "450 msHealthcare Assistant 7%",
+    "350 msfind_prescription 6%",
+  ]);
+  expect(screen.getByText(/^1 streamed call: 420 ms to the first token on average; .* 520 ms after/)).toBeDefined();
+  await userEvent.click(path.getByRole("button", { name: "find_prescription" }));
+  expect((await selected())?.textContent).toContain("find_prescription");
+});
+
 test("a run that goes on says so with the time it has taken, and is shown anew when it ends", async () => {
   const going = fixtures.run();
   going.run.is_running = true;

@@ -50,7 +50,7 @@ function citations(findings: Finding[]): Map<string, Finding[]> {
 }
 
 function Ready({ loaded, id }: { loaded: LoadedRun; id: string }) {
-  const { run, tree, findings } = loaded;
+  const { run, tree, findings, timing, estimated } = loaded;
   const search = route.useSearch();
   const navigate = useNavigate();
   const cited = useMemo(() => citations(findings), [findings]);
@@ -72,8 +72,8 @@ function Ready({ loaded, id }: { loaded: LoadedRun; id: string }) {
   return (
     <div className={css.page}>
       <div className={css.top}>
-        <RunHeader run={run} tree={tree} onSelect={select} />
-        <RunDetails run={run} findings={findings} tree={tree} current={finding?.id} onSelect={select} />
+        <RunHeader run={run} tree={tree} estimated={estimated} onSelect={select} />
+        <RunDetails run={run} findings={findings} timing={timing} tree={tree} current={finding?.id} onSelect={select} />
         {search.span && !tree.byId.has(search.span) && (
           <p className={css.note} role="status">
             This run has no span {search.span}; its first span is shown instead.

@@ -1,17 +1,20 @@
-// What was found, checked and said about the run: a line of headings of which one is open.
+// What was found, checked and said about the run, and what it waited for: a line of headings of which one is open.
 import { type ReactNode, useState } from "react";
-import type { Finding, Run } from "../../api/types.ts";
+import type { Finding, Run, RunTiming } from "../../api/types.ts";
 import { Chevron } from "../../components/icons.tsx";
 import { plural } from "../../format/rate.ts";
 import { CheckList, summariseChecks } from "./CheckList.tsx";
 import { ClaimList } from "./ClaimList.tsx";
 import { FindingList } from "./FindingList.tsx";
 import css from "./RunDetails.module.css";
+import { summariseTiming } from "./timing.ts";
+import { TimingList } from "./TimingList.tsx";
 import type { SpanTree } from "./tree.ts";
 
 type Props = {
   run: Run;
   findings: Finding[];
+  timing: RunTiming;
   tree: SpanTree;
   current: string | undefined;
   onSelect: (span: string, finding?: string) => void;
@@ -19,7 +22,7 @@ type Props = {
 
 type Part = { name: string; heading: string; body: ReactNode };
 
-export function RunDetails({ run, findings, tree, current, onSelect }: Props) {
+export function RunDetails({ run, findings, timing, tree, current, onSelect }: Props) {
   const checks = run.checks ?? [];
   const claims = run.outcome.claims;
   const parts: Part[] = [];
@@ -42,6 +45,14 @@ export function RunDetails({ run, findings, tree, current, onSelect }: Props) {
       name: "Outcome",
       heading: claims.length === 0 ? "Label this run" : `${plural(claims.length, "claim")} of its outcome`,
       body: <ClaimList id={run.trace_id} claims={claims} tree={tree} onSelect={onSelect} />,
+    });
+  }
+  const took = summariseTiming(timing);
+  if (took && !run.is_running) {
+    parts.push({
+      name: "Time",
+      heading: took,
+      body: <TimingList timing={timing} tree={tree} onSelect={onSelect} />,
     });
   }
   // What went wrong is open until somebody chooses.

@@ -1,12 +1,12 @@
 // What came of the run and what it took; where it failed, the way to the span where that began.
 import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import type { Detection, Run } from "../../api/types.ts";
+import type { Detection, Estimated, Run } from "../../api/types.ts";
 import { Fact, Facts } from "../../components/Facts.tsx";
 import { Warning } from "../../components/icons.tsx";
 import { RunDuration } from "../../components/RunDuration.tsx";
 import { runStatus, StatusDot, statusWord } from "../../components/StatusDot.tsx";
-import { describeCost, formatUsdExact } from "../../format/money.ts";
+import { describeCost, describeEstimated, formatUsdExact } from "../../format/money.ts";
 import { formatCount, formatShare, plural } from "../../format/rate.ts";
 import { formatTime } from "../../format/time.ts";
 import { detectionWord, fieldWord, shortId, sourceWord, terminationWord } from "../../format/words.ts";
@@ -17,9 +17,9 @@ import { useWarnings } from "./loader.ts";
 import css from "./RunHeader.module.css";
 import { firstFailing, type SpanTree } from "./tree.ts";
 
-type Props = { run: Run; tree: SpanTree; onSelect: (span: string) => void };
+type Props = { run: Run; tree: SpanTree; estimated: Estimated | undefined; onSelect: (span: string) => void };
 
-export function RunHeader({ run, tree, onSelect }: Props) {
+export function RunHeader({ run, tree, estimated, onSelect }: Props) {
   const failing = firstFailing(tree);
   const status = runStatus(run);
   return (
@@ -43,7 +43,7 @@ export function RunHeader({ run, tree, onSelect }: Props) {
         <DeleteRun id={run.trace_id} />
       </div>
       {run.is_running && <Warned run={run} />}
-      <RunFacts run={run} />
+      <RunFacts run={run} estimated={estimated} />
       {(run.error || failing) && (
         <div className={css.banner} role="note" aria-label="Error">
           <Warning />
@@ -99,7 +99,7 @@ export function outcomeReason(run: Run): string {
   return parts.join(" · ");
 }
 
-function RunFacts({ run }: { run: Run }) {
+function RunFacts({ run, estimated }: Pick<Props, "run" | "estimated">) {
   const cost = describeCost(run.cost);
   return (
     <Facts>
@@ -124,7 +124,16 @@ function RunFacts({ run }: { run: Run }) {
       />
       <Fact
         name="Cost"
-        value={cost.why ? <span className={css.unknown}>unknown: {cost.why}</span> : cost.text}
+        value={
+          cost.why ? (
+            <span className={css.unknown}>
+              unknown: {cost.why}
+              {estimated && estimated.calls > 0 && `; ${describeEstimated(estimated)}`}
+            </span>
+          ) : (
+            cost.text
+          )
+        }
         hint={run.cost.state === "known" ? costHint(run) : undefined}
       />
       <Fact name="Models" value={run.models.length > 0 ? run.models.join(", ") : undefined} />

@@ -3,11 +3,17 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { ApiProblem, sendJson } from "../../api/client.ts";
 import { keys, labelsPath, runQuery, warningsQuery } from "../../api/queries.ts";
-import type { Finding, GiveLabel, LabelGiven, Run, WarningList } from "../../api/types.ts";
+import type { Estimated, Finding, GiveLabel, LabelGiven, Run, RunTiming, WarningList } from "../../api/types.ts";
 import { severities } from "../../format/words.ts";
 import { buildTree, type SpanTree } from "./tree.ts";
 
-export type LoadedRun = { run: Run; tree: SpanTree; findings: Finding[] };
+export type LoadedRun = {
+  run: Run;
+  tree: SpanTree;
+  findings: Finding[];
+  timing: RunTiming;
+  estimated: Estimated | undefined;
+};
 
 export type RunState =
   | { state: "loading" }
@@ -18,7 +24,14 @@ export type RunState =
 export function useRun(id: string): RunState {
   const { data, error, refetch } = useQuery(runQuery(id));
   const loaded = useMemo(
-    () => data && { run: data.run, tree: buildTree(data.spans), findings: bySeverity(data.findings) },
+    () =>
+      data && {
+        run: data.run,
+        tree: buildTree(data.spans),
+        findings: bySeverity(data.findings),
+        timing: data.timing,
+        estimated: data.estimated ?? undefined,
+      },
     [data],
   );
   if (loaded) return { state: "ready", loaded };
