@@ -130,3 +130,28 @@ fn on_question_and_repair_runs_framework_and_domain_are_known() {
         assert!(domains.flatten().count() >= at_least, "{domain}");
     }
 }
+
+#[test]
+fn of_exported_traces_the_framework_is_known() {
+    let Some(folder) = data("framework-traces") else { return };
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.to_string_lossy().ends_with(".trace.json"));
+    files.sort();
+    let lines = files.iter().flat_map(|file| {
+        let name = file.file_name().unwrap().to_string_lossy().replace(".trace.json", "");
+        analyses(file).into_iter().map(move |analysis| format!("{name}: {:?}\n", analysis.run.framework.id))
+    });
+    expect![[r#"
+        agno-2025-06-11: Some("agno")
+        beeai-2025-08-01: Some("beeai")
+        crewai-2025-07-11: Some("crewai")
+        google-adk-2025-08-28: Some("google-adk")
+        koog-2025-08-26: Some("koog")
+        langgraph-python-2025-08-22: Some("langgraph")
+        microsoft-agent-2025-12-17: Some("microsoft-agent-framework")
+        pydantic-ai-2025-06-06: Some("pydantic-ai")
+        pydantic-ai-tools-2025-12-04: Some("pydantic-ai")
+        vercel-aisdk-2025-11-17: Some("vercel-ai-sdk")
+    "#]]
+    .assert_eq(&lines.collect::<String>());
+}

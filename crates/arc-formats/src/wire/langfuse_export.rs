@@ -1,11 +1,14 @@
 //! Exports of Langfuse: `{trace, observations: […]}`.
 //!
 //! An observation says what it is in fields of its own, whatever instrumentation it came from, so
-//! those are read and its `metadata` is kept. Costs in it are Langfuse's own estimates, kept as
+//! those are read. Its `metadata` holds what else was recorded: the scope, the resource and the
+//! attributes of its span, which become those of ours, and what the program added, which is kept. Costs in it are Langfuse's own estimates, kept as
 //! reported ones. Inputs and outputs are messages where they have the shape of some; else payloads.
 
+use std::sync::Arc;
+
 use arc_model::{
-    AgentName, Json, Message, ModelRef, NanoUsd, Payload, SessionId, Span, SpanId, SpanKind, Status, Timestamp,
+    AgentName, Json, Message, ModelRef, NanoUsd, Payload, Scope, SessionId, Span, SpanId, SpanKind, Status, Timestamp,
     ToolCall, ToolDefinition, TraceId, UserId, shared,
 };
 use serde_json::{Map, json};
@@ -119,8 +122,9 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
     let id = take_text(&mut fields, &["id"]).unwrap_or_default();
     let kind = take_text(&mut fields, &["type"]).unwrap_or_default();
     let name = take_text(&mut fields, &["name"]).unwrap_or_else(|| kind.to_ascii_lowercase());
-    let metadata = fields.get("metadata").and_then(structured);
-    let said = |name: &str| metadata.as_ref()?.get("attributes")?.get(name).cloned();
+    let mut metadata = fields.get("metadata").and_then(structured);
+    let recorded = metadata.as_mut().and_then(Json::as_object_mut).map(Recorded::take).unwrap_or_default();
+    let said = |name: &str| recorded.attributes.get(name).cloned();
     let mut span = Span::new(trace_id, span_id(&id), kind_of(&kind, &said), name);
     span.sequence = sequence;
     span.parent_id = take_text(&mut fields, &["parentObservationId"]).map(|id| span_id(&id));
@@ -173,9 +177,39 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
     for repeated in REPEATED {
         fields.remove(*repeated);
     }
+    if let Some(metadata) = metadata {
+        fields.insert("metadata".to_owned(), metadata);
+    }
     fields.retain(|_, value| !is_blank(value));
-    span.attributes = fields.into_iter().collect();
+    span.scope = recorded.scope;
+    span.resource = Arc::new(recorded.resource.into_iter().collect());
+    span.attributes = recorded.attributes.into_iter().chain(fields).collect();
     span
+}
+
+/// What OpenTelemetry recorded of an observation.
+#[derive(Default)]
+struct Recorded {
+    scope: Option<Scope>,
+    resource: Map<String, Json>,
+    attributes: Map<String, Json>,
+}
+
+impl Recorded {
+    fn take(metadata: &mut Map<String, Json>) -> Self {
+        let mut object = |name: &str| match metadata.remove(name) {
+            Some(Json::Object(fields)) => fields,
+            Some(other) => {
+                metadata.insert(name.to_owned(), other);
+                Map::new()
+            }
+            None => Map::new(),
+        };
+        let (mut scope, resource, attributes) = (object("scope"), object("resourceAttributes"), object("attributes"));
+        let version = take_text(&mut scope, &["version"]);
+        let scope = take_text(&mut scope, &["name"]).map(|name| Scope { name, version });
+        Self { scope, resource, attributes }
+    }
 }
 
 /// Fields that only repeat others or Langfuse's own bookkeeping.

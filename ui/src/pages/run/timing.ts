@@ -33,5 +33,9 @@ export function summariseTiming(timing: RunTiming): string | undefined {
 
 const shareOf = (ns: number, { time_ns }: RunTiming) => (time_ns ? ns / time_ns : 0);
 
-/** What is more than nothing is not shown as nothing. */
-export const percent = (share: number) => (share > 0 && share < 0.005 ? "<1%" : `${(share * 100).toFixed(0)}%`);
+/** What is more than nothing is not shown as nothing, and what is not all not as all. */
+export function percent(share: number): string {
+  if (share > 0 && share < 0.005) return "<1%";
+  if (share < 1 && share > 0.995) return ">99%";
+  return `${(share * 100).toFixed(0)}%`;
+}
