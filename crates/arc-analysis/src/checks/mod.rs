@@ -26,7 +26,9 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use arc_model::{AgentName, CheckId, CheckResult, CheckState, OutcomeClaim, OutcomeSource, TaskId, Trace, Verdict};
+use arc_model::{
+    AgentName, CheckId, CheckResult, CheckState, OutcomeClaim, OutcomeSource, Payload, TaskId, Trace, Verdict,
+};
 
 pub use baseline::Baseline;
 pub use condition::Condition;
@@ -43,6 +45,12 @@ pub(crate) use pattern::Pattern;
 pub trait Rule: fmt::Debug + Send + Sync {
     /// Returns what the run shows. It MUST NOT say "passed" of what the run does not show.
     fn check(&self, seen: &Seen<'_>) -> CheckState;
+
+    /// Returns what an output comes to that no run put out, such as another model's answer; `None` where the rule looks
+    /// at more than the output.
+    fn check_output(&self, _: &Payload) -> Option<Result<(), String>> {
+        None
+    }
 
     /// Returns whether a run that passes has done what it was asked to do, unless the declaration says otherwise.
     fn shows_success(&self) -> bool {
@@ -158,6 +166,11 @@ impl Checks {
 /// Returns what a run comes to by a check, whether or not the check is meant for it.
 pub fn check(seen: &Seen<'_>, check: &Check) -> CheckState {
     check.rule.check(seen)
+}
+
+/// Returns what a check comes to on an output alone, with what is wrong with it; `None` where it looks at more than that.
+pub fn check_output(check: &Check, output: &Payload) -> Option<Result<(), String>> {
+    check.rule.check_output(output)
 }
 
 /// What the checks of a run say.

@@ -1,6 +1,6 @@
 //! What the run has to put out: a JSON Schema, a regular expression, conditions on places in it.
 
-use arc_model::{CheckState, Evidence, Field};
+use arc_model::{CheckState, Evidence, Field, Payload};
 
 use super::{
     Declaration, Problem, Rule, Seen,
@@ -35,6 +35,11 @@ impl Rule for Output {
             },
             None => CheckState::Passed,
         }
+    }
+
+    fn check_output(&self, output: &Payload) -> Option<Result<(), String>> {
+        let is_told = !output.is_treated();
+        is_told.then(|| self.0.unmet(output).map_or(Ok(()), Err))
     }
 
     fn shows_success(&self) -> bool {

@@ -47,7 +47,9 @@ pub fn compare(recorded: &[Message], replayed: &[Message], schema: Option<&Json>
             (Some(old), Some(new)) => with_contrast(compare_json(&old, &new), Contrast::OtherAnswer),
             (None, _) => (Agreement::Undecided, Some(Contrast::OtherWords)),
         },
-        Basis::Text => with_contrast(compare_text(&text(recorded), &text(replayed)), Contrast::OtherAnswer),
+        Basis::Text | Basis::Checks => {
+            with_contrast(compare_text(&text(recorded), &text(replayed)), Contrast::OtherAnswer)
+        }
     };
     Some(Comparison { basis, agreement, contrast })
 }

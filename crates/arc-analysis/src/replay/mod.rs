@@ -10,6 +10,7 @@
 //! called worse. A program that checked a recorded run cannot check an answer it never saw.
 
 mod agree;
+mod checked;
 mod judge;
 mod paired;
 mod whole;
@@ -21,6 +22,7 @@ use arc_model::{AgentName, NanoUsd, SpanId, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 
 pub use agree::{Comparison, basis, compare};
+pub use checked::passes_checks;
 pub use judge::{Stop, judge};
 pub use paired::{Cluster, Estimate, calls_needed, difference, mean};
 pub use whole::{Divergence, End, RecordedCall, Recording, Walk};
@@ -35,11 +37,13 @@ pub enum Basis {
     Json,
     /// It is a text: equal but for case, white space and marks at the ends.
     Text,
+    /// It passes the run's own checks of the output.
+    Checks,
 }
 
 impl Basis {
     /// Every basis.
-    pub const ALL: [Self; 3] = [Self::ToolCalls, Self::Json, Self::Text];
+    pub const ALL: [Self; 4] = [Self::ToolCalls, Self::Json, Self::Text, Self::Checks];
 
     /// Returns the words for it.
     pub const fn words(self) -> &'static str {
@@ -47,6 +51,7 @@ impl Basis {
             Self::ToolCalls => "tool calls: names and arguments equal",
             Self::Json => "JSON answers: equal values",
             Self::Text => "texts: equal but for case and white space",
+            Self::Checks => "the declared checks of the output: passed",
         }
     }
 }
@@ -81,6 +86,10 @@ pub enum Contrast {
     OtherAnswer,
     /// It says something in other words.
     OtherWords,
+    /// It fails a check of the output that the recorded answer passes.
+    FailsCheck,
+    /// It asks for what was not recorded, so that nobody can tell how it would have ended.
+    Diverged,
     /// The provider refused to answer.
     Refused,
 }
@@ -96,12 +105,14 @@ impl Contrast {
             Self::BrokenJson => "is not JSON of the demanded schema",
             Self::OtherAnswer => "is another answer",
             Self::OtherWords => "is in other words",
+            Self::FailsCheck => "fails a check of the output",
+            Self::Diverged => "left what was recorded",
             Self::Refused => "was refused by the provider",
         }
     }
 }
 
-/// A call as it was recorded, and asked again.
+/// A call as it was recorded, and asked again; or a whole run, which is named by its last call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// The run it belongs to.
@@ -277,6 +288,9 @@ pub struct Proof {
     pub provider: Option<String>,
     /// Where it was asked.
     pub base_url: String,
+    /// Whether whole runs were gone through, of which each counts as one call.
+    #[serde(default)]
+    pub whole_runs: bool,
     /// A hash of the instructions that stood in for the recorded ones; `None` when those were sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
@@ -292,8 +306,19 @@ pub struct Proof {
 impl Proof {
     /// Returns whether it is about the same change as another one, which it then replaces.
     pub fn is_about_the_same(&self, other: &Self) -> bool {
-        (&self.agent, &self.from, &self.to, &self.base_url, &self.prompt)
-            == (&other.agent, &other.from, &other.to, &other.base_url, &other.prompt)
+        (&self.agent, &self.from, &self.to, &self.base_url, &self.prompt, self.whole_runs)
+            == (&other.agent, &other.from, &other.to, &other.base_url, &other.prompt, other.whole_runs)
+    }
+
+    /// Returns what is known of a switch of its agent from one price row to another: of several tests one that found it
+    /// worse, else one that found it as good, the latest.
+    pub fn of_switch<'a>(proofs: &'a [Self], from_row: &str, to_row: &str) -> Option<&'a Self> {
+        let about = proofs.iter().filter(|proof| proof.is_of_switch(&proof.agent, from_row, to_row));
+        about.max_by_key(|proof| match proof.judgement.verdict {
+            ProofVerdict::Stopped => 0,
+            ProofVerdict::Measured => 1,
+            ProofVerdict::Withdrawn => 2,
+        })
     }
 
     /// Returns whether it is about a switch of this agent from one price row to another, prompts left alone.

@@ -239,9 +239,9 @@ pub(crate) fn estimated(found: &Estimated) -> Option<String> {
     })
 }
 
-/// Returns the latest replay of a switch.
+/// Returns the replay of a switch that counts.
 fn proof_of<'a>(switch: &ModelSwitch, proofs: &'a [Proof]) -> Option<&'a Proof> {
-    proofs.iter().rev().find(|proof| proof.is_of_switch(&proof.agent, &switch.from, &switch.to))
+    Proof::of_switch(proofs, &switch.from, &switch.to)
 }
 
 fn is_withdrawn(switch: &ModelSwitch, proofs: &[Proof]) -> bool {

@@ -1,6 +1,6 @@
 //! What a replay came to, and what it would cost.
 
-use arc_analysis::replay::{Agreement, Change, Cited, Estimate, Proof, ProofVerdict, Reason};
+use arc_analysis::replay::{Agreement, Change, Cited, Estimate, Judgement, Proof, ProofVerdict, Reason};
 use arc_model::{AgentName, NanoUsd};
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -89,7 +89,7 @@ pub(crate) fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
     let prompt = if proof.prompt.is_some() { " with other instructions" } else { "" };
     let (to, agent) = (plain_line(&proof.to, 60), plain_line(proof.agent.as_str(), 60));
     text.0 = format!("{}  {from} → {to}{prompt}, agent {agent}\n", verdict(judged.verdict));
-    text.line("", &reason(judged.reason, judged.margin));
+    text.line("", &reason(judged.reason, judged.margin, "call"));
     let calls = number::counted(judged.calls, "call");
     text.line(
         "quality",
@@ -101,20 +101,8 @@ pub(crate) fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
             number::count(judged.undecided)
         ),
     );
-    for count in &judged.by_basis {
-        let n = count.same + count.different + count.undecided;
-        text.line("", &format!("{}: {} of {}", count.basis.words(), number::count(count.same), number::count(n)));
-    }
-    if let Some((worst, best)) = judged.at_worst.as_ref().zip(judged.at_best.as_ref()) {
-        let margin = judged.margin * 100.0;
-        text.line(
-            "difference",
-            &format!("{} points with undecided calls as different, margin −{margin:.1}", points(worst)),
-        );
-        if judged.undecided > 0 {
-            text.line("", &format!("{} points with undecided calls as the same", points(best)));
-        }
-    }
+    text.by_basis(judged);
+    text.difference(judged, "call");
     text.change("cost", judged.cost.as_ref(), &|usd| NanoUsd::from_usd(usd).map_or_else(String::new, number::dollars));
     text.change("latency", judged.latency.as_ref(), &number::duration_ms);
     if judged.latency.is_some() {
@@ -138,7 +126,7 @@ pub(crate) fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
     Ok(data(&text.0)?)
 }
 
-fn verdict(verdict: ProofVerdict) -> String {
+pub(super) fn verdict(verdict: ProofVerdict) -> String {
     let word = verdict.as_str();
     match verdict {
         ProofVerdict::Measured => word.green().bold().to_string(),
@@ -147,18 +135,20 @@ fn verdict(verdict: ProofVerdict) -> String {
     }
 }
 
-fn reason(reason: Reason, margin: f64) -> String {
+/// Says why, of calls or of runs.
+pub(super) fn reason(reason: Reason, margin: f64, noun: &str) -> String {
     let points = margin * 100.0;
     match reason {
         Reason::NonInferior => format!("shown to be worse by less than {points:.1} points, if at all"),
         Reason::Worse => format!("shown to be worse by more than {points:.1} points"),
         Reason::CostsMore => "as good, and shown to cost more".to_owned(),
         Reason::SpendCap => {
-            "the next call could have exceeded the spend cap; too few calls were compared to tell".to_owned()
+            format!("the next call could have exceeded the spend cap; too few {noun}s were compared to tell")
         }
+        Reason::TooFew { needed } if noun == "run" => format!("too few runs to tell: it takes about {needed}"),
         Reason::TooFew { needed } => format!("too few calls to tell: it takes about {needed} of different runs"),
         Reason::Unclear => "nobody can tell: too many answers are in other words or lie around the margin".to_owned(),
-        Reason::Interrupted => "stopped before enough calls were compared; the same command goes on".to_owned(),
+        Reason::Interrupted => format!("stopped before enough {noun}s were compared; the same command goes on"),
         Reason::Refused => "the provider let no more calls through".to_owned(),
     }
 }
@@ -199,6 +189,25 @@ impl Lines {
         if !items.is_empty() {
             let items: Vec<&str> = items.iter().map(String::as_str).collect();
             self.line(word, &super::listed(&items));
+        }
+    }
+
+    /// What answers were compared by, and how many were equal by that.
+    pub(super) fn by_basis(&mut self, judged: &Judgement) {
+        for count in &judged.by_basis {
+            let n = count.same + count.different + count.undecided;
+            self.line("", &format!("{}: {} of {}", count.basis.words(), number::count(count.same), number::count(n)));
+        }
+    }
+
+    /// How much worse it is, at worst and at best.
+    pub(super) fn difference(&mut self, judged: &Judgement, noun: &str) {
+        let Some((worst, best)) = judged.at_worst.as_ref().zip(judged.at_best.as_ref()) else { return };
+        let margin = judged.margin * 100.0;
+        let at_worst = format!("{} points with undecided {noun}s as different, margin −{margin:.1}", points(worst));
+        self.line("difference", &at_worst);
+        if judged.undecided > 0 {
+            self.line("", &format!("{} points with undecided {noun}s as the same", points(best)));
         }
     }
 

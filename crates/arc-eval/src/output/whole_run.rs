@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use arc_analysis::replay::{Agreement, Contrast, Divergence};
+use arc_analysis::replay::{Agreement, Contrast, Divergence, Judgement};
 use arc_model::{AgentName, NanoUsd, Rate, TraceId};
 use serde::Serialize;
 
-use super::{data, json, number, plain_line, replay::Lines};
+use super::{
+    data, json, number, plain_line,
+    replay::{self, Lines},
+};
 use crate::failure::Failure;
 
 /// Runs that are named on the screen; JSON has all.
@@ -19,6 +22,9 @@ pub(crate) struct Report {
     pub(crate) from: Vec<String>,
     pub(crate) to: String,
     pub(crate) base_url: String,
+    /// Whether it does as well, each run taken as one call: what cannot be told of runs that diverged or were refused
+    /// is undecided.
+    pub(crate) judgement: Judgement,
     #[serde(flatten)]
     pub(crate) counts: Counts,
     /// Runs that ended as recorded, of those that ended or diverged: at least, and at most where everything of which
@@ -45,9 +51,9 @@ pub(crate) struct Report {
 pub(crate) struct Counts {
     /// Runs that were to be gone through.
     pub(crate) runs: u64,
-    /// With the recorded answer, after the recorded tool calls.
+    /// With the recorded answer, or one that passes the checks of the output, after the recorded tool calls.
     pub(crate) same: u64,
-    /// With another answer.
+    /// With another answer, or one that fails such a check.
     pub(crate) different: u64,
     /// With an answer in other words, or after other tool calls.
     pub(crate) undecided: u64,
@@ -111,6 +117,9 @@ pub(crate) struct Answered {
     pub(crate) agreement: Agreement,
     pub(crate) contrast: Option<Contrast>,
     pub(crate) has_same_calls: bool,
+    /// Whether it passes the checks of the output that the recorded answer passes; missing where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) passes_checks: Option<bool>,
 }
 
 impl Counts {
@@ -203,7 +212,10 @@ pub(crate) fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
     let runs = number::counted(counts.runs, "whole run");
     let (from, to) = (plain_line(&report.from.join(", "), 60), plain_line(&report.to, 60));
     let agent = plain_line(report.agent.as_str(), 60);
-    let mut text = Lines(format!("{runs}  {from} → {to}, agent {agent}\n"));
+    let judged = &report.judgement;
+    let verdict = replay::verdict(judged.verdict);
+    let mut text = Lines(format!("{verdict}  {from} → {to}, {runs} of agent {agent}\n"));
+    text.line("", &replay::reason(judged.reason, judged.margin, "run"));
     text.line(
         "ended",
         &format!(
@@ -213,6 +225,7 @@ pub(crate) fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
             number::count(counts.undecided)
         ),
     );
+    text.by_basis(judged);
     text.line("diverged", &format!("{}: neither failed nor succeeded", number::count(counts.diverged)));
     for (count, what) in [
         (counts.refused, "refused by the provider"),
@@ -240,6 +253,7 @@ pub(crate) fn print(report: &Report, as_json: bool) -> Result<(), Failure> {
             interval.unwrap_or_default()
         ),
     );
+    text.difference(judged, "run");
     match report.cost {
         RunCost { n: 0, .. } => text.line("cost", "unknown"),
         RunCost { n, recorded, replayed } => {

@@ -9,12 +9,13 @@ use crate::{
 };
 
 /// Runs that look a parcel up and then answer: two model calls, 1,000 tokens in and 20 out each.
-fn runs(count: u64) -> String {
+fn runs(count: u64, parcel: impl Fn(u64) -> u64) -> String {
     let spans = (1..=count).flat_map(|run| {
+        let parcel = parcel(run);
         let question =
-            json!({"role": "user", "parts": [{"type": "text", "content": format!("Where is parcel {run}?")}]});
-        let asks = json!({"type": "tool_call", "id": "c1", "name": "track", "arguments": {"parcel": run}});
-        let result = json!({"type": "tool_call_response", "id": "c1", "result": format!("parcel {run} is in Oslo")});
+            json!({"role": "user", "parts": [{"type": "text", "content": format!("Where is parcel {parcel}?")}]});
+        let asks = json!({"type": "tool_call", "id": "c1", "name": "track", "arguments": {"parcel": parcel}});
+        let result = json!({"type": "tool_call_response", "id": "c1", "result": format!("parcel {parcel} is in Oslo")});
         let asked = json!([question, {"role": "assistant", "parts": [asks]}, {"role": "tool", "parts": [result]}]);
         let answer = json!({"type": "text", "content": "In Oslo"});
         let root = [
@@ -76,7 +77,7 @@ usage = { input = 1000, output = 20 }
 
 fn home(test: &str, count: u64) -> Home {
     let home = Home::new(test);
-    home.write("runs.json", runs(count));
+    home.write("runs.json", runs(count, |run| run));
     home.run(&["import", "runs.json"]).ok();
     home
 }
@@ -152,10 +153,14 @@ fn what_became_of_whole_runs_is_said_with_what_nobody_can_tell() {
     .assert_eq(&format!("plan\n{}", plan.replace(&llm.base, "BASE")));
     assert!(llm.desk.log().is_empty());
     expect![[r#"
-        4 whole runs  gpt-4o → gpt-4o-mini, agent post
+        stopped  gpt-4o → gpt-4o-mini, 4 whole runs of agent post
+                      nobody can tell: too many answers are in other words or lie around the margin
           ended       2 as recorded, 0 otherwise, 1 undecided (other words, or other tool calls)
+                      texts: equal but for case and white space: 2 of 4
           diverged    1: neither failed nor succeeded
           the same    50.0 % – 100.0 % of 4 runs, 95 % confidence 15.0 % – 100.0 %
+          difference  -50.0 (-85.0 – +23.5) points with undecided runs as different, margin −5.0
+                      +0.0 (-49.0 – +49.0) points with undecided runs as the same
           cost        $0.0162 → $0.00081 for the 3 runs that ended
           spent       $0.000972 (cap $1.00); 6 asked now, 0 before
           see         run 00000000000000000000000000000004: the recorded answer at step 1, after other tool calls
@@ -168,4 +173,60 @@ fn what_became_of_whole_runs_is_said_with_what_nobody_can_tell() {
         "{}",
         ran.stderr
     );
+}
+
+/// Looks every parcel up, and says where it is in words of its own.
+const WORDY: &str = r#"
+[[reply]]
+match = { contains = "is in Oslo" }
+text = "As far as the tracking system can tell, your parcel has arrived in Oslo by now"
+usage = { input = 1000, output = 20 }
+
+[[reply]]
+tool_calls = [{ name = "track", arguments = { parcel = 1 } }]
+usage = { input = 1000, output = 20 }
+"#;
+
+#[test]
+fn enough_runs_decide_and_the_runs_own_checks_decide_about_other_words() {
+    let home = Home::new("replay-whole-verdict");
+    home.write("runs.json", runs(40, |_| 1));
+    home.run(&["import", "runs.json"]).ok();
+    let llm = Llm::start(WORDY);
+    let by_words = home.run(&arguments(&llm, &["--json", "--margin", "0.1"])).json();
+    let judged = &by_words["judgement"];
+    assert_eq!((&judged["verdict"], &judged["reason"]), (&json!("stopped"), &json!("unclear")), "{judged:#}");
+    assert_eq!((&judged["undecided"], &by_words["undecided"]), (&json!(40), &json!(40)));
+
+    // What the answer has to hold is declared: then it is not the words that count.
+    home.write("arc-eval.toml", "[[check]]\nid = \"says where\"\nkind = \"output\"\nregex = \"Oslo\"\n");
+    let by_check = home.run(&arguments(&llm, &["--json", "--margin", "0.1"])).json();
+    let judged = &by_check["judgement"];
+    assert_eq!((&judged["verdict"], &judged["reason"]), (&json!("measured"), &json!("non_inferior")), "{judged:#}");
+    assert_eq!(judged["by_basis"], json!([{"basis": "checks", "same": 40, "different": 0, "undecided": 0}]));
+    assert_eq!(by_check["cost"], json!({"n": 40, "recorded": 80 * 2_700_000, "replayed": 80 * 162_000}));
+    assert!(judged["cost"]["difference"]["high"].as_f64().unwrap() < 0.0, "{judged:#}");
+    assert_eq!(by_check["asked_now"], 0);
+    expect![[r#"
+        measured  gpt-4o → gpt-4o-mini, 40 whole runs of agent post
+                      shown to be worse by less than 10.0 points, if at all
+          ended       40 as recorded, 0 otherwise, 0 undecided (other words, or other tool calls)
+                      the declared checks of the output: passed: 40 of 40
+          diverged    0: neither failed nor succeeded
+          the same    100.0 % – 100.0 % of 40 runs, 95 % confidence 91.2 % – 100.0 %
+          difference  +0.0 (-8.8 – +8.8) points with undecided runs as different, margin −10.0
+          cost        $0.216 → $0.01296 for the 40 runs that ended
+          spent       $0.01296 (cap $1.00); 0 asked now, 80 before
+    "#]]
+    .assert_eq(&home.run(&arguments(&llm, &["--margin", "0.1"])).ok());
+
+    // An answer that fails a check the recorded one passes is worse, whatever its words.
+    home.write("arc-eval.toml", "[[check]]\nid = \"short\"\nkind = \"output\"\nregex = \"^.{1,20}$\"\n");
+    let failing = home.run(&arguments(&llm, &["--json", "--margin", "0.1"])).json();
+    let judged = &failing["judgement"];
+    assert_eq!((&judged["verdict"], &judged["reason"]), (&json!("withdrawn"), &json!("worse")), "{judged:#}");
+    assert_eq!(judged["cited"][0]["contrast"], "fails_check");
+    // The advice to switch carries it.
+    let cost = home.run(&["cost"]).ok();
+    assert!(cost.contains("withdrawn"), "{cost}");
 }

@@ -48,7 +48,7 @@ fn walk(run: &str, answers: &[&str]) -> (u32, String) {
         if let Some(end) = walk.take(&recording, &said) {
             let words = match &end {
                 End::Diverged(why) => why.words(),
-                End::Answered { .. } => format!("{:?}", end.agreement()),
+                End::Answered { .. } => format!("{:?}", end.agreement(None)),
             };
             return (walk.answers(), words);
         }

@@ -24,11 +24,11 @@ use std::{
 };
 
 use anyhow::Context;
-use arc_analysis::replay::{Proof, judge};
+use arc_analysis::replay::{Proof, calls_needed, judge};
 use arc_app::App;
 use arc_catalog::PriceOverride;
 use arc_formats::{encode::Api, provider::address::Address};
-use arc_model::{AgentName, NanoUsd, Timestamp, TraceId};
+use arc_model::{AgentName, NanoUsd};
 
 use super::{own_prices, select, serve::stop_asked};
 use crate::{
@@ -41,6 +41,7 @@ use crate::{
 use endpoint::Endpoint;
 use journal::Journal;
 use plan::{Plan, Target};
+use proofs::Models;
 use work::{Done, Limits};
 
 /// A test that shows less than this much worse takes more calls than anybody has, and more is no test.
@@ -59,7 +60,7 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
     };
     let agent = select::agent(&app, config, arguments.agent.as_deref()).await?;
     if arguments.whole_run {
-        return run_whole(&app, config, &agent, arguments, &target, &own).await;
+        return run_whole((&app, is_stored), config, &agent, arguments, &target, &own).await;
     }
     let plan = plan::make(&app, config, &agent, arguments, &target, &own).await?;
     if plan.calls.is_empty() {
@@ -87,7 +88,9 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
         done.map(|done| (plan, done))
     })
     .await?;
-    let proof = proof(&agent, &plan, &target, &done, app.now(), arguments.margin);
+    let models = Models { from: &plan.models, rows: &plan.rows, to_row: plan.to_row.as_ref() };
+    let judgement = judge(&done.pairs, arguments.margin, done.stop);
+    let proof = models.proof(&agent, &target, (app.now(), done.spent), judgement);
     if is_stored {
         proofs::keep(&folder, &proof)?;
     }
@@ -98,7 +101,7 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
 
 /// Goes through whole runs.
 async fn run_whole(
-    app: &App,
+    (app, is_stored): (&App, bool),
     config: &Config,
     agent: &AgentName,
     arguments: &Replay,
@@ -110,13 +113,20 @@ async fn run_whole(
     if runs == 0 {
         return Err(none_can_be_asked("run", agent, &plan.skipped));
     }
-    let cap = cap(arguments, plan.is_priced, target)?;
+    let cap = cap(arguments, plan.to_row.is_some(), target)?;
     if arguments.dry_run {
         let whom = (agent, target.model.as_str(), target.url.as_str());
         let estimate = plan.estimate(target, own);
         return output::whole_run::print_plan(whom, (runs, plan.calls()), estimate, &plan.skipped, arguments.json);
     }
-    let (_, endpoint, journal) = ready(config, arguments, target)?;
+    if let Some(needed) = calls_needed(arguments.margin, 0.0).filter(|needed| runs < *needed) {
+        output::talk(&format!(
+            "{} cannot show a margin of {} points even if every one ends the same: that takes about {needed}",
+            output::number::counted(runs, "run"),
+            arguments.margin * 100.0,
+        ));
+    }
+    let (folder, endpoint, journal) = ready(config, arguments, target)?;
     let path = journal.path().to_owned();
     let limits = limits(arguments, cap);
     let (clock, to, own) = (app.clone(), target.clone(), own.to_vec());
@@ -125,8 +135,12 @@ async fn run_whole(
         done.map(|done| (plan, done))
     })
     .await?;
+    let proof = whole_run::proof(agent, &plan, target, &done, app.now(), arguments.margin);
+    if is_stored {
+        proofs::keep(&folder, &proof)?;
+    }
     let trouble = done.trouble.clone();
-    output::whole_run::print(&whole_run::report(agent, target, plan, done, cap, &path), arguments.json)?;
+    output::whole_run::print(&whole_run::report(proof, plan, done, cap, &path), arguments.json)?;
     all_asked(trouble)
 }
 
@@ -249,22 +263,6 @@ fn cap(arguments: &Replay, is_priced: bool, target: &Target) -> Result<Option<Na
         )));
     }
     Ok(Some(cap))
-}
-
-fn proof(agent: &AgentName, plan: &Plan, target: &Target, done: &Done, at: Timestamp, margin: f64) -> Proof {
-    Proof {
-        agent: agent.clone(),
-        from: plan.models.iter().cloned().collect(),
-        from_rows: plan.rows.iter().cloned().collect(),
-        to: target.model.clone(),
-        to_row: plan.to_row.clone(),
-        provider: target.provider.clone(),
-        base_url: target.base.clone(),
-        prompt: target.system.as_ref().map(|system| TraceId::derive(&[system.as_bytes()]).to_string()),
-        at,
-        spent: done.spent,
-        judgement: judge(&done.pairs, margin, done.stop),
-    }
 }
 
 fn report(proof: Proof, plan: &Plan, done: Done, cap: Option<NanoUsd>, journal: String) -> Report {

@@ -251,7 +251,8 @@ pub(super) fn row_of(target: &Target, own: &[PriceOverride]) -> Option<String> {
     row(&cost_of(target, &target.model, &usage, own))
 }
 
-fn row(cost: &Cost) -> Option<String> {
+/// Returns the price row behind a cost.
+pub(super) fn row(cost: &Cost) -> Option<String> {
     match cost {
         Cost::Known { lines, .. } => lines.first().map(|line| line.price_row.clone()),
         Cost::Unknown { .. } => None,

@@ -1,18 +1,57 @@
 //! What replays came to, kept in the data directory: the latest of each change.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
-use arc_analysis::replay::Proof;
+use arc_analysis::replay::{Judgement, Proof};
+use arc_model::{AgentName, NanoUsd, Timestamp, TraceId};
 
+use super::plan::Target;
 use crate::failure::Failure;
 
 /// The file's name in the folder of replays.
 const FILE: &str = "proofs.json";
+
+/// What was asked in place of what.
+pub(super) struct Models<'a> {
+    /// The models that were recorded.
+    pub(super) from: &'a BTreeSet<String>,
+    /// Their price rows.
+    pub(super) rows: &'a BTreeSet<String>,
+    /// The price row of the model that was asked.
+    pub(super) to_row: Option<&'a String>,
+}
+
+impl Models<'_> {
+    /// Puts down what came of asking single calls.
+    pub(super) fn proof(
+        &self,
+        agent: &AgentName,
+        target: &Target,
+        (at, spent): (Timestamp, NanoUsd),
+        judgement: Judgement,
+    ) -> Proof {
+        Proof {
+            agent: agent.clone(),
+            from: self.from.iter().cloned().collect(),
+            from_rows: self.rows.iter().cloned().collect(),
+            to: target.model.clone(),
+            to_row: self.to_row.cloned(),
+            provider: target.provider.clone(),
+            base_url: target.base.clone(),
+            whole_runs: false,
+            prompt: target.system.as_ref().map(|system| TraceId::derive(&[system.as_bytes()]).to_string()),
+            at,
+            spent,
+            judgement,
+        }
+    }
+}
 
 /// Returns every proof there is, the latest last; none where there is no file.
 pub(super) fn read(folder: &Path) -> Result<Vec<Proof>, Failure> {

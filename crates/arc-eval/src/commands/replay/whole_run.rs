@@ -12,21 +12,25 @@ use std::{
 
 use arc_analysis::{
     billed_spans,
+    checks::{Check, Checks, declared_in},
     reliability::rate,
-    replay::{End, RecordedCall, Recording, Stop, Walk},
+    replay::{
+        Agreement, Basis, Contrast, End, Pair, Proof, RecordedCall, Recording, Stop, Walk, basis, judge, passes_checks,
+    },
 };
 use arc_app::App;
 use arc_catalog::PriceOverride;
 use arc_formats::encode::{Ask, encode};
 use arc_model::{
-    AgentName, Attributes, Message, NanoUsd, Run, SpanId, SpanKind, Timestamp, ToolDefinition, Trace, TraceId, Usage,
-    Verdict,
+    AgentName, Attributes, Message, NanoUsd, Run, SpanId, SpanKind, TaskId, Timestamp, ToolDefinition, Trace, TraceId,
+    Usage, Verdict,
 };
 
 use super::{
     endpoint::Endpoint,
     journal::{Answer, Journal, State},
     plan::{self, Target},
+    proofs::Models,
     purse::{Purse, cost},
     select,
     work::Limits,
@@ -51,7 +55,10 @@ pub(super) struct Plan {
     pub(super) left_out: BTreeSet<String>,
     /// The models that answered.
     pub(super) models: BTreeSet<String>,
-    pub(super) is_priced: bool,
+    /// Their price rows.
+    pub(super) rows: BTreeSet<String>,
+    /// The price row of the model that is asked.
+    pub(super) to_row: Option<String>,
 }
 
 /// A run that can be gone through.
@@ -60,6 +67,10 @@ pub(super) struct Recorded {
     trace_id: TraceId,
     recording: Recording,
     settings: Vec<Settings>,
+    /// The agent, by which checks choose runs, and the task.
+    who: (AgentName, Option<TaskId>),
+    /// The checks of the settings, and those that the run declares.
+    checks: (Checks, Vec<Check>),
     /// What its model calls cost at the latest prices; `None` when that of one is not known.
     pub(super) cost: Option<NanoUsd>,
 }
@@ -83,7 +94,7 @@ impl Plan {
     pub(super) fn estimate(&self, target: &Target, own: &[PriceOverride]) -> Option<NanoUsd> {
         let priced =
             |run: &Recorded| (0..run.settings.len()).map(|at| run.request_as_recorded(at, target, own)?.estimate).sum();
-        self.is_priced.then(|| self.runs.iter().map(priced).sum::<Option<NanoUsd>>()).flatten()
+        self.to_row.as_ref().and_then(|_| self.runs.iter().map(priced).sum::<Option<NanoUsd>>())
     }
 }
 
@@ -99,11 +110,14 @@ pub(super) async fn make(
     let mut runs = select::runs(app, config, Some(agent)).await?;
     runs.sort_by_cached_key(|run| SpanId::derive(&[run.trace_id.as_bytes()]));
     let progress = output::progress("reading", runs.len());
-    let mut plan = Plan { is_priced: plan::row_of(target, own).is_some(), ..Plan::default() };
+    let mut plan = Plan { to_row: plan::row_of(target, own), ..Plan::default() };
     for run in &runs {
         progress.done();
         let made = match app.run(&config.project, run.trace_id).await? {
-            Some(detail) => read(run, &Trace::new(run.trace_id, detail.spans), arguments, target, own, &mut plan),
+            Some(detail) => {
+                let trace = Trace::new(run.trace_id, detail.spans);
+                read((run, &trace), &config.checks, arguments, target, own, &mut plan)
+            }
             None => continue,
         };
         match made {
@@ -120,8 +134,8 @@ pub(super) async fn make(
 }
 
 fn read(
-    run: &Run,
-    trace: &Trace,
+    (run, trace): (&Run, &Trace),
+    checks: &Checks,
     arguments: &Replay,
     target: &Target,
     own: &[PriceOverride],
@@ -130,7 +144,7 @@ fn read(
     if run.outcome.verdict == Verdict::Failed {
         return Err("it failed: to agree with it would prove nothing".to_owned());
     }
-    let (mut calls, mut settings, mut models) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut calls, mut settings, mut models, mut rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut recorded_cost = Some(NanoUsd::ZERO);
     // What failed was made again by the program, or came to nothing.
     let spans = billed_spans(trace).into_iter().filter(|span| span.kind == SpanKind::Llm && !span.status.is_error());
@@ -143,7 +157,9 @@ fn read(
             return Err("it has calls of another model than --from".to_owned());
         }
         models.push(name.to_owned());
-        recorded_cost = recorded_cost.and_then(|sum| Some(sum + plan::recorded_cost(span, own).known()?));
+        let cost = plan::recorded_cost(span, own);
+        rows.extend(plan::row(&cost));
+        recorded_cost = recorded_cost.and_then(|sum| Some(sum + cost.known()?));
         settings.push(Settings {
             tools: plan::owned(&span.tools_offered),
             parameters: span.parameters.clone(),
@@ -160,12 +176,20 @@ fn read(
         return Err("it made no model call".to_owned());
     }
     let recording = Recording::new(calls, trace).ok_or("an answer was not recorded")?;
-    let made = Recorded { trace_id: trace.id(), recording, settings, cost: recorded_cost };
+    let made = Recorded {
+        trace_id: trace.id(),
+        recording,
+        settings,
+        who: (run.agent.name.clone(), run.task.clone()),
+        checks: (checks.clone(), declared_in(trace)),
+        cost: recorded_cost,
+    };
     for at in 0..made.settings.len() {
         let (_, left_out) = made.body(at, &made.messages(at), target)?;
         plan.left_out.extend(left_out);
     }
     plan.models.extend(models);
+    plan.rows.extend(rows);
     Ok(made)
 }
 
@@ -237,8 +261,14 @@ impl Recorded {
                 None => {}
                 Some(End::Diverged(why)) => break Fate::Diverged { because: why },
                 Some(end @ End::Answered { contrast, has_same_calls, .. }) => {
-                    let agreement = end.agreement();
-                    break Fate::Answered(Answered { agreement, contrast, has_same_calls });
+                    let passes_checks = self.passes_checks(&answer.messages);
+                    let contrast = match passes_checks {
+                        Some(true) => None,
+                        Some(false) => Some(Contrast::FailsCheck),
+                        None => contrast,
+                    };
+                    let agreement = end.agreement(passes_checks);
+                    break Fate::Answered(Answered { agreement, contrast, has_same_calls, passes_checks });
                 }
             }
         };
@@ -253,6 +283,41 @@ impl Recorded {
             replayed_cost: spent.filter(|_| matches!(fate, Fate::Answered(_))),
             fate,
         }
+    }
+}
+
+impl Recorded {
+    /// Returns whether an answer passes the checks of the output that the recorded one passes.
+    fn passes_checks(&self, answer: &[Message]) -> Option<bool> {
+        let (agent, task) = &self.who;
+        let checks = self.checks.0.iter().chain(&self.checks.1);
+        let recorded = &self.recording.calls().last()?.answer;
+        passes_checks(checks.filter(|check| check.applies_to(agent, task.as_ref())), recorded, answer)
+    }
+
+    /// Returns the run as one pair, where it was gone through or left the recording.
+    fn pair(&self, report: &RunReport) -> Option<Pair> {
+        let last = self.recording.calls().last()?;
+        let compared = basis(&last.answer, last.schema.as_ref())?;
+        let (basis, agreement, contrast) = match &report.fate {
+            Fate::Answered(Answered { agreement, contrast, passes_checks, .. }) => {
+                (passes_checks.map_or(compared, |_| Basis::Checks), *agreement, *contrast)
+            }
+            Fate::Diverged { .. } => (compared, Agreement::Undecided, Some(Contrast::Diverged)),
+            Fate::Refused { .. } => (compared, Agreement::Undecided, Some(Contrast::Refused)),
+            Fate::Unanswered | Fate::NotAsked { .. } | Fate::NotFinished => return None,
+        };
+        Some(Pair {
+            trace_id: self.trace_id,
+            span_id: last.span_id,
+            basis,
+            agreement,
+            contrast,
+            recorded_cost: report.recorded_cost,
+            replayed_cost: report.replayed_cost,
+            recorded_ns: None,
+            replayed_ns: None,
+        })
     }
 }
 
@@ -348,22 +413,23 @@ fn take<T>(next: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     next.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
+/// Decides whether the model does as well, and keeps what that rests on.
+pub(super) fn proof(agent: &AgentName, plan: &Plan, target: &Target, done: &Done, at: Timestamp, margin: f64) -> Proof {
+    let pairs: Vec<Pair> = plan.runs.iter().zip(&done.runs).filter_map(|(run, report)| run.pair(report)).collect();
+    let models = Models { from: &plan.models, rows: &plan.rows, to_row: plan.to_row.as_ref() };
+    Proof { whole_runs: true, ..models.proof(agent, target, (at, done.spent), judge(&pairs, margin, done.stop)) }
+}
+
 /// Sums up what came of it.
-pub(super) fn report(
-    agent: &AgentName,
-    target: &Target,
-    plan: Plan,
-    done: Done,
-    cap: Option<NanoUsd>,
-    journal: &Path,
-) -> Report {
+pub(super) fn report(proof: Proof, plan: Plan, done: Done, cap: Option<NanoUsd>, journal: &Path) -> Report {
     let counts = Counts::of(&done.runs);
     let n = counts.gone_through();
     Report {
-        agent: agent.clone(),
-        from: plan.models.into_iter().collect(),
-        to: target.model.clone(),
-        base_url: target.base.clone(),
+        agent: proof.agent,
+        from: proof.from,
+        to: proof.to,
+        base_url: proof.base_url,
+        judgement: proof.judgement,
         counts,
         as_recorded_at_least: rate(counts.same, n),
         as_recorded_at_most: rate(counts.same + counts.undecided + counts.diverged, n),
