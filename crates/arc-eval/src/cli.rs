@@ -382,6 +382,9 @@ pub(crate) struct Replay {
     pub(crate) input: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    /// Ask this model, at the same address, whether answers in other words mean the same: twice each, in both orders
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) judge: Option<String>,
     /// Go through whole runs: each call in turn, with tools answered from the recording
     #[arg(long)]
     pub(crate) whole_run: bool,

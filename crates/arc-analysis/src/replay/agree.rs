@@ -47,7 +47,7 @@ pub fn compare(recorded: &[Message], replayed: &[Message], schema: Option<&Json>
             (Some(old), Some(new)) => with_contrast(compare_json(&old, &new), Contrast::OtherAnswer),
             (None, _) => (Agreement::Undecided, Some(Contrast::OtherWords)),
         },
-        Basis::Text | Basis::Checks => {
+        Basis::Text | Basis::Checks | Basis::Judge => {
             with_contrast(compare_text(&text(recorded), &text(replayed)), Contrast::OtherAnswer)
         }
     };

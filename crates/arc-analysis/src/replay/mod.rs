@@ -39,11 +39,13 @@ pub enum Basis {
     Text,
     /// It passes the run's own checks of the output.
     Checks,
+    /// A model that was asked to judge says that it means the same. How often that errs is not known.
+    Judge,
 }
 
 impl Basis {
     /// Every basis.
-    pub const ALL: [Self; 4] = [Self::ToolCalls, Self::Json, Self::Text, Self::Checks];
+    pub const ALL: [Self; 5] = [Self::ToolCalls, Self::Json, Self::Text, Self::Checks, Self::Judge];
 
     /// Returns the words for it.
     pub const fn words(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Basis {
             Self::Json => "JSON answers: equal values",
             Self::Text => "texts: equal but for case and white space",
             Self::Checks => "the declared checks of the output: passed",
+            Self::Judge => "other words: the same in the judge's view, whose error is not known",
         }
     }
 }
@@ -291,6 +294,9 @@ pub struct Proof {
     /// Whether whole runs were gone through, of which each counts as one call.
     #[serde(default)]
     pub whole_runs: bool,
+    /// The model that said of answers in other words whether they mean the same; `None` where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// A hash of the instructions that stood in for the recorded ones; `None` when those were sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,

@@ -43,6 +43,9 @@ pub(super) async fn run(config: &Config, arguments: &Cost) -> Result<(), Failure
     let query = CostQuery { by: arguments.by, agent: asked, since, limit: arguments.limit };
     let report = app.costs(&config.project, &query).await?;
     if arguments.csv {
+        if report.is_cut {
+            output::talk("there are more lines: raise --limit");
+        }
         return Ok(output::data(&cost::csv(&report))?);
     }
     if let Some(path) = &arguments.parquet {

@@ -120,6 +120,11 @@ pub(crate) struct Answered {
     /// Whether it passes the checks of the output that the recorded answer passes; missing where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) passes_checks: Option<bool>,
+    /// Whether a judge said so.
+    pub(crate) by_judge: bool,
+    /// The answer, where a judge may be asked about it.
+    #[serde(skip)]
+    pub(crate) replayed: Option<String>,
 }
 
 impl Counts {

@@ -79,6 +79,8 @@ fn cost_divides_by_model_and_says_what_a_success_costs() {
     let csv = home.run(&["cost", "--by", "tool", "--csv"]).ok();
     assert!(csv.starts_with("tool,agent,runs,succeeded,failed,priced_runs,calls,"), "{csv}");
     assert_eq!(csv.lines().count(), 3);
+    let cut = home.run(&["cost", "--by", "tool", "--csv", "--limit", "1"]);
+    assert_eq!((cut.stdout.lines().count(), cut.stderr.as_str()), (2, "there are more lines: raise --limit\n"));
 }
 
 #[test]

@@ -230,3 +230,41 @@ fn enough_runs_decide_and_the_runs_own_checks_decide_about_other_words() {
     let cost = home.run(&["cost"]).ok();
     assert!(cost.contains("withdrawn"), "{cost}");
 }
+
+#[test]
+fn a_judge_decides_about_other_words_where_it_says_the_same_in_both_orders() {
+    let judged = |name: &str, says: &str| {
+        let home = Home::new(name);
+        home.write("runs.json", runs(40, |_| 1));
+        home.run(&["import", "runs.json"]).ok();
+        let llm = Llm::start(&format!("{says}\n{WORDY}"));
+        let judge = ["--json", "--margin", "0.1", "--judge", "gpt-4.1"];
+        let found = home.run(&arguments(&llm, &judge)).json();
+        // Nothing is asked twice.
+        assert_eq!(home.run(&arguments(&llm, &judge)).json()["asked_now"], 0);
+        // Call by call, it is the same question.
+        let single = ["replay", "--model", "gpt-4o-mini", "--base-url", &llm.base, "--json", "--judge", "gpt-4.1"];
+        let single = home.run(&single).json();
+        assert_eq!((&single["asked_now"], &single["undecided"]), (&json!(0), &found["undecided"]), "{single:#}");
+        assert_eq!(single["judge"], "gpt-4.1");
+        (found, llm)
+    };
+    let (found, llm) = judged("replay-judge", "[[reply]]\nmatch = { contains = \"<answer-1\" }\ntext = \"Same.\"\n");
+    assert_eq!(found["judgement"]["verdict"], "measured", "{found:#}");
+    assert_eq!(found["judgement"]["by_basis"], json!([{"basis": "judge", "same": 40, "different": 0, "undecided": 0}]));
+    // Forty runs of two calls, each judged twice.
+    assert_eq!((&found["asked_now"], llm.desk.log().len()), (&json!(160), 160));
+    let asked = llm.desk.log().into_iter().find(|entry| entry.asked.last_message.contains("<answer-1")).unwrap();
+    assert_eq!(asked.asked.body["model"], "gpt-4.1");
+
+    // Who says different of one order and the same of the other knows nothing.
+    let moody = "[[reply]]\nmatch = { contains = \">\\nIn Oslo\\n</answer-1\" }\ntext = \"different\"\n\n\
+                 [[reply]]\nmatch = { contains = \"<answer-1\" }\ntext = \"same\"\n";
+    let (found, _) = judged("replay-judge-moody", moody);
+    assert_eq!((&found["judgement"]["verdict"], &found["undecided"]), (&json!("stopped"), &json!(40)), "{found:#}");
+
+    let home = home("replay-judge-self", 1);
+    let llm = Llm::start(WORDY);
+    let own = home.run(&arguments(&llm, &["--judge", "gpt-4o-mini"]));
+    assert!(own.code == Some(2) && own.stderr.contains("nobody judges their own answers"), "{}", own.stderr);
+}

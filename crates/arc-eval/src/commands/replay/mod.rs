@@ -2,11 +2,13 @@
 //! answers are as good.
 //!
 //! Reading order: [`run`], `plan` (which calls, and what they may cost), `work` (asking them), `purse` (the spend cap),
-//! `journal` (what was asked is never asked twice), `endpoint` (HTTP); `whole_run` does the same with runs. What an answer is worth is decided in
+//! `journal` (what was asked is never asked twice), `endpoint` (HTTP); `whole_run` does the same with runs, and `opinion` asks a
+//! judge about answers in other words. What an answer is worth is decided in
 //! `arc_analysis::replay`; how a request is written in `arc_formats::encode`. Nothing of a trace is ever executed.
 
 mod endpoint;
 mod journal;
+mod opinion;
 mod plan;
 mod proofs;
 mod purse;
@@ -16,7 +18,7 @@ mod work;
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,7 +26,7 @@ use std::{
 };
 
 use anyhow::Context;
-use arc_analysis::replay::{Proof, calls_needed, judge};
+use arc_analysis::replay::{self, Proof, calls_needed};
 use arc_app::App;
 use arc_catalog::PriceOverride;
 use arc_formats::{encode::Api, provider::address::Address};
@@ -40,6 +42,7 @@ use crate::{
 };
 use endpoint::Endpoint;
 use journal::Journal;
+use opinion::Judge;
 use plan::{Plan, Target};
 use proofs::Models;
 use work::{Done, Limits};
@@ -80,17 +83,23 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
         ));
     }
     let (folder, endpoint, journal) = ready(config, arguments, &target)?;
+    let judge = judge(arguments, &target, &folder, &own)?;
     let path = journal.path().to_owned();
     let limits = limits(arguments, cap);
     let (clock, to) = (app.clone(), target.clone());
     let (plan, done) = until_stopped(move |stop| {
-        let done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &|| clock.now());
-        done.map(|done| (plan, done))
+        let now = || clock.now();
+        let mut done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &now)?;
+        if let Some(judge) = judge {
+            done.decide(judge.ask_all(&done.in_other_words, (limits, done.spent), &own, stop, &now)?);
+        }
+        Ok((plan, done))
     })
     .await?;
     let models = Models { from: &plan.models, rows: &plan.rows, to_row: plan.to_row.as_ref() };
-    let judgement = judge(&done.pairs, arguments.margin, done.stop);
+    let judgement = replay::judge(&done.pairs, arguments.margin, done.stop);
     let proof = models.proof(&agent, &target, (app.now(), done.spent), judgement);
+    let proof = Proof { judge: arguments.judge.clone(), ..proof };
     if is_stored {
         proofs::keep(&folder, &proof)?;
     }
@@ -127,15 +136,22 @@ async fn run_whole(
         ));
     }
     let (folder, endpoint, journal) = ready(config, arguments, target)?;
+    let judge = judge(arguments, target, &folder, own)?;
     let path = journal.path().to_owned();
     let limits = limits(arguments, cap);
     let (clock, to, own) = (app.clone(), target.clone(), own.to_vec());
     let (plan, done) = until_stopped(move |stop| {
-        let done = whole_run::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &|| clock.now());
-        done.map(|done| (plan, done))
+        let now = || clock.now();
+        let mut done = whole_run::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &now)?;
+        if let Some(judge) = judge {
+            let cases = done.in_other_words(&plan);
+            done.decide(&plan, judge.ask_all(&cases, (limits, done.spent), &own, stop, &now)?);
+        }
+        Ok((plan, done))
     })
     .await?;
     let proof = whole_run::proof(agent, &plan, target, &done, app.now(), arguments.margin);
+    let proof = Proof { judge: arguments.judge.clone(), ..proof };
     if is_stored {
         proofs::keep(&folder, &proof)?;
     }
@@ -151,6 +167,18 @@ fn ready(config: &Config, arguments: &Replay, target: &Target) -> Result<(PathBu
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let journal = Journal::open(&folder, target)?;
     Ok((folder, endpoint, journal))
+}
+
+/// Returns the model that is asked about answers in other words, where one is named.
+fn judge(arguments: &Replay, target: &Target, folder: &Path, own: &[PriceOverride]) -> Result<Option<Judge>, Failure> {
+    let Some(model) = &arguments.judge else { return Ok(None) };
+    if *model == arguments.model {
+        return Err(Failure::usage("--judge names the model that is tested: nobody judges their own answers"));
+    }
+    let target = Target { model: model.clone(), system: None, ..target.clone() };
+    cap(arguments, plan::row_of(&target, own).is_some(), &target)?;
+    let endpoint = Endpoint::new(&target, api_key(arguments, &target)?);
+    Ok(Some(Judge { target, endpoint, folder: folder.to_owned() }))
 }
 
 fn limits(arguments: &Replay, cap: Option<NanoUsd>) -> Limits {

@@ -45,6 +45,7 @@ impl Models<'_> {
             provider: target.provider.clone(),
             base_url: target.base.clone(),
             whole_runs: false,
+            judge: None,
             prompt: target.system.as_ref().map(|system| TraceId::derive(&[system.as_bytes()]).to_string()),
             at,
             spent,

@@ -7,7 +7,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Mutex, PoisonError, atomic::AtomicBool},
-    thread,
 };
 
 use arc_analysis::{
@@ -29,11 +28,12 @@ use arc_model::{
 use super::{
     endpoint::Endpoint,
     journal::{Answer, Journal, State},
+    opinion::{Case, Opinions},
     plan::{self, Target},
     proofs::Models,
     purse::{Purse, cost},
     select,
-    work::Limits,
+    work::{Limits, spread, words},
 };
 use crate::{
     cli::Replay,
@@ -268,7 +268,17 @@ impl Recorded {
                         None => contrast,
                     };
                     let agreement = end.agreement(passes_checks);
-                    break Fate::Answered(Answered { agreement, contrast, has_same_calls, passes_checks });
+                    // Only of answers after the same tool calls may a judge say that they are as good.
+                    let is_open = contrast == Some(Contrast::OtherWords) && has_same_calls;
+                    let replayed = is_open.then(|| words(&answer.messages));
+                    break Fate::Answered(Answered {
+                        agreement,
+                        contrast,
+                        has_same_calls,
+                        passes_checks,
+                        by_judge: false,
+                        replayed,
+                    });
                 }
             }
         };
@@ -295,11 +305,31 @@ impl Recorded {
         passes_checks(checks.filter(|check| check.applies_to(agent, task.as_ref())), recorded, answer)
     }
 
+    /// Returns what a judge may be asked about.
+    fn case(&self, report: &RunReport) -> Option<Case> {
+        let Fate::Answered(Answered { replayed: Some(replayed), .. }) = &report.fate else { return None };
+        let last = self.recording.calls().last()?;
+        let recorded = words(&last.answer);
+        Some(Case { trace_id: self.trace_id, span_id: last.span_id, recorded, replayed: replayed.clone() })
+    }
+
+    /// Takes over what a judge said.
+    fn decide(&self, report: &mut RunReport, opinions: &Opinions) {
+        let last = self.recording.calls().last().map(|call| call.span_id);
+        let said = last.and_then(|last| opinions.of(self.trace_id, last));
+        if let (Fate::Answered(answered), Some(said)) = (&mut report.fate, said) {
+            (answered.agreement, answered.by_judge) = (said, true);
+        }
+    }
+
     /// Returns the run as one pair, where it was gone through or left the recording.
     fn pair(&self, report: &RunReport) -> Option<Pair> {
         let last = self.recording.calls().last()?;
         let compared = basis(&last.answer, last.schema.as_ref())?;
         let (basis, agreement, contrast) = match &report.fate {
+            Fate::Answered(Answered { agreement, contrast, by_judge: true, .. }) => {
+                (Basis::Judge, *agreement, *contrast)
+            }
             Fate::Answered(Answered { agreement, contrast, passes_checks, .. }) => {
                 (passes_checks.map_or(compared, |_| Basis::Checks), *agreement, *contrast)
             }
@@ -341,6 +371,25 @@ pub(super) struct Done {
     pub(super) spent: NanoUsd,
 }
 
+impl Done {
+    /// Returns what a judge may be asked about.
+    pub(super) fn in_other_words(&self, plan: &Plan) -> Vec<Case> {
+        plan.runs.iter().zip(&self.runs).filter_map(|(run, report)| run.case(report)).collect()
+    }
+
+    /// Takes over what a judge said of answers in other words.
+    pub(super) fn decide(&mut self, plan: &Plan, opinions: Opinions) {
+        for (run, report) in plan.runs.iter().zip(&mut self.runs) {
+            run.decide(report, &opinions);
+        }
+        self.asked_now += opinions.asked_now;
+        self.from_journal += opinions.from_journal;
+        self.spent = opinions.spent;
+        self.stop = self.stop.or(opinions.stop);
+        self.trouble = self.trouble.take().or(opinions.trouble);
+    }
+}
+
 /// Goes through every run: several at once, the calls of each in order.
 pub(super) fn ask_all(
     plan: &Plan,
@@ -370,7 +419,6 @@ pub(super) fn ask_all(
     }
     let progress = output::progress("asking", plan.runs.len());
     let purse = Purse::new(journal, spent, limits.cap, (target, own), stop, now);
-    let next = Mutex::new(plan.runs.iter().enumerate());
     let reports = Mutex::new(BTreeMap::new());
     let ask = |request: &Request| {
         match purse.state(request.key) {
@@ -392,25 +440,16 @@ pub(super) fn ask_all(
             None => Got::Nothing,
         }
     };
-    thread::scope(|scope| {
-        for _ in 0..limits.concurrency.max(1) {
-            scope.spawn(|| {
-                while let Some((place, run)) = take(&next) {
-                    let report = run.walk(target, own, &mut |request| ask(request));
-                    reports.lock().unwrap_or_else(PoisonError::into_inner).insert(place, report);
-                    progress.done();
-                }
-            });
-        }
+    spread(limits.concurrency, plan.runs.iter().enumerate(), &|(place, run): (usize, &Recorded)| {
+        let report = run.walk(target, own, &mut |request| ask(request));
+        reports.lock().unwrap_or_else(PoisonError::into_inner).insert(place, report);
+        progress.done();
+        true
     });
     progress.finish();
     let kept = purse.close()?;
     let runs = reports.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
     Ok(Done { runs, stop: kept.stop, trouble: kept.trouble, asked_now: kept.asked, from_journal, spent: kept.spent })
-}
-
-fn take<T>(next: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
-    next.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 /// Decides whether the model does as well, and keeps what that rests on.

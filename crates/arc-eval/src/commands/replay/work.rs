@@ -8,11 +8,12 @@ use std::{
 
 use arc_analysis::replay::{Agreement, Contrast, Pair, Stop, compare};
 use arc_catalog::PriceOverride;
-use arc_model::{NanoUsd, Timestamp};
+use arc_model::{Message, NanoUsd, Timestamp};
 
 use super::{
     endpoint::Endpoint,
     journal::{Answer, Journal, State},
+    opinion::{Case, Opinions},
     plan::{Call, Plan, Target},
     purse::{Purse, cost},
 };
@@ -31,6 +32,8 @@ pub(super) struct Limits {
 #[derive(Debug, Default)]
 pub(super) struct Done {
     pub(super) pairs: Vec<Pair>,
+    /// What a judge may be asked about.
+    pub(super) in_other_words: Vec<Case>,
     pub(super) stop: Option<Stop>,
     /// What stopped it, in words, where somebody has to put something right.
     pub(super) trouble: Option<String>,
@@ -42,6 +45,20 @@ pub(super) struct Done {
     pub(super) refused: BTreeMap<String, u64>,
     /// Everything that was asked so far, earlier attempts included.
     pub(super) spent: NanoUsd,
+}
+
+impl Done {
+    /// Takes over what a judge said of answers in other words.
+    pub(super) fn decide(&mut self, opinions: Opinions) {
+        for pair in self.pairs.iter_mut().filter(|pair| pair.contrast == Some(Contrast::OtherWords)) {
+            opinions.decide(pair);
+        }
+        self.asked_now += opinions.asked_now;
+        self.from_journal += opinions.from_journal;
+        self.spent = opinions.spent;
+        self.stop = self.stop.or(opinions.stop);
+        self.trouble = self.trouble.take().or(opinions.trouble);
+    }
 }
 
 /// Asks every call that was not asked before, and compares all answers there are.
@@ -76,18 +93,14 @@ pub(super) fn ask_all(
     let progress = output::progress("asking", plan.calls.len());
     (0..plan.calls.len() - open.len()).for_each(|_| progress.done());
     let purse = Purse::new(journal, spent, limits.cap, (target, own), stop, now);
-    let next = Mutex::new(open.into_iter());
-    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
-    thread::scope(|scope| {
-        for _ in 0..limits.concurrency.max(1) {
-            scope.spawn(|| {
-                while let Some(call) = take().filter(|call| purse.begin(call.key, call.estimate)) {
-                    let spent = purse.settle(call.key, call.estimate, endpoint.ask(&call.body, stop));
-                    progress.step(&format!("{} spent", output::number::dollars(spent)));
-                    progress.done();
-                }
-            });
+    spread(limits.concurrency, open.into_iter(), &|call: &Call| {
+        if !purse.begin(call.key, call.estimate) {
+            return false;
         }
+        let spent = purse.settle(call.key, call.estimate, endpoint.ask(&call.body, stop));
+        progress.step(&format!("{} spent", output::number::dollars(spent)));
+        progress.done();
+        true
     });
     progress.finish();
     let kept = purse.close()?;
@@ -96,7 +109,18 @@ pub(super) fn ask_all(
     for call in &plan.calls {
         match kept.journal.state(call.key) {
             None => {}
-            Some(State::Answered(answer)) => done.pairs.extend(pair(call, answer, target, own)),
+            Some(State::Answered(answer)) => {
+                let pair = pair(call, answer, target, own);
+                if pair.as_ref().is_some_and(|pair| pair.contrast == Some(Contrast::OtherWords)) {
+                    done.in_other_words.push(Case {
+                        trace_id: call.trace_id,
+                        span_id: call.span_id,
+                        recorded: words(&call.answer),
+                        replayed: words(&answer.messages),
+                    });
+                }
+                done.pairs.extend(pair);
+            }
             Some(State::Refused(why)) => {
                 *done.refused.entry(why.clone()).or_default() += 1;
                 done.pairs.push(Pair {
@@ -109,6 +133,27 @@ pub(super) fn ask_all(
         }
     }
     Ok(done)
+}
+
+/// Works through these on so many threads, until none is left or `each` says that it is enough.
+pub(super) fn spread<T: Send>(
+    threads: usize,
+    items: impl Iterator<Item = T> + Send,
+    each: &(dyn Fn(T) -> bool + Sync),
+) {
+    let next = Mutex::new(items);
+    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| while take().is_some_and(each) {});
+        }
+    });
+}
+
+/// Returns what is said in an answer.
+pub(super) fn words(answer: &[Message]) -> String {
+    let texts: Vec<String> = answer.iter().map(Message::joined_text).collect();
+    texts.join("\n")
 }
 
 fn pair(call: &Call, answer: &Answer, target: &Target, own: &[PriceOverride]) -> Option<Pair> {
