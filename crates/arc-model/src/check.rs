@@ -17,6 +17,37 @@ pub struct CheckResult {
     /// What it came to.
     #[serde(flatten)]
     pub state: CheckState,
+    /// How the calls fit what it expects, of checks of the kinds `tools` and `arguments`.
+    #[serde(default, skip_serializing_if = "CallCounts::is_nothing")]
+    pub calls: CallCounts,
+}
+
+/// How the calls of tools in a run fit those that a check expects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct CallCounts {
+    /// Calls that are expected.
+    pub expected: u64,
+    /// Calls that were made.
+    pub made: u64,
+    /// Of both, those that are each other's.
+    pub matched: u64,
+    /// Of these, those whose order matters.
+    pub ordered: u64,
+    /// Of these, those in the expected order: the longest row.
+    pub in_order: u64,
+    /// Calls whose arguments were looked at.
+    pub judged: u64,
+    /// Of these, those whose arguments are as declared.
+    pub fitting: u64,
+}
+
+impl CallCounts {
+    /// Returns whether nothing was counted.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a check came to.

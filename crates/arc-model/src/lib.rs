@@ -36,7 +36,7 @@ pub use agent::{AgentName, AgentRef, Detection, RunFacts};
 pub use alert::{Alert, AlertKind, Delivery, ReliabilityDrop};
 pub use attributes::{Attributes, Json, Payload};
 pub use capture::{Capture, CaptureCounts, CaptureKind, CaptureRuns, Rejected, RejectedUnit};
-pub use check::{CheckId, CheckResult, CheckState};
+pub use check::{CallCounts, CheckId, CheckResult, CheckState};
 pub use costs::{CostDimension, CostPart, CostSums, CostTally, RunCosts};
 pub use diagnostic::{Diagnostic, Place, Severity as DiagnosticSeverity};
 pub use figures::{AgentFigures, AgentSummary, DayTally, LeafTally, TaskTally, UnpricedTally};

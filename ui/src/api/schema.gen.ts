@@ -658,6 +658,51 @@ export interface components {
             /** @description What follows. */
             level: components["schemas"]["BudgetLevel"];
         };
+        /** @description How the calls of tools in a run fit those that a check expects. */
+        CallCounts: {
+            /**
+             * Format: int64
+             * @description Calls that are expected.
+             * @default 0
+             */
+            expected: number;
+            /**
+             * Format: int64
+             * @description Calls that were made.
+             * @default 0
+             */
+            made: number;
+            /**
+             * Format: int64
+             * @description Of both, those that are each other's.
+             * @default 0
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose order matters.
+             * @default 0
+             */
+            ordered: number;
+            /**
+             * Format: int64
+             * @description Of these, those in the expected order: the longest row.
+             * @default 0
+             */
+            in_order: number;
+            /**
+             * Format: int64
+             * @description Calls whose arguments were looked at.
+             * @default 0
+             */
+            judged: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose arguments are as declared.
+             * @default 0
+             */
+            fitting: number;
+        };
         /** @description What became of what one source captured. */
         Capture: {
             /** @description The source's id, stable within its project. */
@@ -829,6 +874,8 @@ export interface components {
             check: components["schemas"]["CheckId"];
             /** @description What sort of check it is: `tools`, `arguments`, `forbidden`, `output`, `state`, `budget`. */
             kind: string;
+            /** @description How the calls fit what it expects, of checks of the kinds `tools` and `arguments`. */
+            calls?: components["schemas"]["CallCounts"];
         };
         /** @description What a check came to. */
         CheckState: {

@@ -1,7 +1,7 @@
 //! What a tool has to be called with, by a JSON Schema or conditions. A run that never calls the tool is unknown: it
 //! shows nothing about the arguments.
 
-use arc_model::CheckState;
+use arc_model::{CallCounts, CheckState};
 
 use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::cite, wanted::Wanted};
 
@@ -45,5 +45,15 @@ impl Rule for Arguments {
             None if looked_at == 0 => CheckState::Unknown { why: format!("`{}` was not called", self.tool.as_str()) },
             None => CheckState::Passed,
         }
+    }
+
+    fn calls(&self, seen: &Seen<'_>) -> CallCounts {
+        let calls = seen.calls().iter().filter(|call| self.tool.matches(call.name));
+        let known = calls.filter_map(|call| call.arguments.filter(|arguments| !arguments.is_treated()));
+        known.fold(CallCounts::default(), |counts, arguments| CallCounts {
+            judged: counts.judged + 1,
+            fitting: counts.fitting + u64::from(self.wanted.unmet(arguments).is_none()),
+            ..counts
+        })
     }
 }

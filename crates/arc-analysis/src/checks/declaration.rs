@@ -1,6 +1,6 @@
 //! A check as it is written down: the same keys in `arc-eval.toml` and in the JSON that a tracer records.
 
-use arc_model::{CheckId, CheckResult, CheckState, Json, Trace};
+use arc_model::{CallCounts, CheckId, CheckResult, CheckState, Json, Trace};
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Condition, KINDS, Kind};
@@ -153,7 +153,12 @@ pub(super) fn declared_in(trace: &Trace) -> (Vec<Check>, Vec<CheckResult>) {
     let (mut checks, mut broken) = (Vec::new(), Vec::new());
     let mut refuse = |id: &str, kind: &str, why: String| {
         let state = CheckState::Unknown { why: format!("the check cannot be used: {why}") };
-        broken.push(CheckResult { check: CheckId::new(shown(id)), kind: shown(kind), state });
+        broken.push(CheckResult {
+            check: CheckId::new(shown(id)),
+            kind: shown(kind),
+            state,
+            calls: CallCounts::default(),
+        });
     };
     for (_, span) in trace.walk() {
         let Some(value) = span.attributes.get(ATTRIBUTE) else { continue };

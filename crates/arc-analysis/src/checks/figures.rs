@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arc_model::{CheckId, CheckState, Rate, Run, TaskId, TraceId};
+use arc_model::{CallCounts, CheckId, CheckState, Rate, Run, TaskId, TraceId};
 use serde::{Deserialize, Serialize};
 
 use crate::reliability::{Cluster, clustered_rate};
@@ -26,8 +26,42 @@ pub struct CheckFigures {
     pub unknown: u64,
     /// Why, by reason, the most frequent first.
     pub unknown_why: Vec<UnknownCheck>,
+    /// How the calls fitted, of checks of the kinds `tools` and `arguments`; missing where none was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<CallFigures>,
     /// The latest runs that failed, the latest first; at most twenty.
     pub failed_runs: Vec<FailedCheck>,
+}
+
+/// How the calls of tools fitted what a check expects of them. Calls of one run are alike, which the intervals respect; a
+/// rate without anything to divide by is unknown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallFigures {
+    /// Calls that were expected, of those that were made.
+    pub precision: Rate,
+    /// Calls that were made, of those that were expected.
+    pub recall: Rate,
+    /// Calls in the expected order, of those that were made as expected, where the order matters.
+    pub order: Rate,
+    /// Calls whose arguments are as declared, of those whose arguments are known.
+    pub arguments: Rate,
+}
+
+impl CallFigures {
+    fn of(runs: &[CallCounts]) -> Option<Self> {
+        let rate = |of: &dyn Fn(&CallCounts) -> (u64, u64)| {
+            let clusters = runs.iter().map(of).filter(|(_, n)| *n > 0);
+            clustered_rate(&clusters.map(|(successes, n)| Cluster { successes, n, times: 1 }).collect::<Vec<_>>())
+        };
+        let is_counted = runs.iter().any(|counts| !counts.is_nothing());
+        is_counted.then(|| Self {
+            precision: rate(&|counts| (counts.matched, counts.made)),
+            recall: rate(&|counts| (counts.matched, counts.expected)),
+            order: rate(&|counts| (counts.in_order, counts.ordered)),
+            arguments: rate(&|counts| (counts.fitting, counts.judged)),
+        })
+    }
 }
 
 /// A reason for which a check is unknown.
@@ -56,6 +90,7 @@ struct Tally<'a> {
     tasks: BTreeMap<&'a TaskId, (u64, u64)>,
     alone: (u64, u64),
     unknown: BTreeMap<&'a str, u64>,
+    calls: Vec<CallCounts>,
     failed: Vec<(&'a Run, &'a str)>,
 }
 
@@ -66,6 +101,7 @@ pub fn check_figures(runs: &[Run]) -> Vec<CheckFigures> {
         for result in &run.checks {
             let tally = tallies.entry(&result.check).or_default();
             tally.kind = &result.kind;
+            tally.calls.push(result.calls);
             let passed = match &result.state {
                 CheckState::Unknown { why } => {
                     *tally.unknown.entry(why).or_default() += 1;
@@ -107,6 +143,7 @@ fn figures(check: &CheckId, tally: Tally<'_>) -> CheckFigures {
         failed: failed.len() as u64,
         unknown: unknown_why.iter().map(|one| one.runs).sum(),
         unknown_why,
+        calls: CallFigures::of(&tally.calls),
         failed_runs: named.map(|(run, why)| FailedCheck { run: run.trace_id, why: (*why).to_owned() }).collect(),
     }
 }

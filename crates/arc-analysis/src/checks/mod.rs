@@ -27,13 +27,14 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use arc_model::{
-    AgentName, CheckId, CheckResult, CheckState, OutcomeClaim, OutcomeSource, Payload, TaskId, Trace, Verdict,
+    AgentName, CallCounts, CheckId, CheckResult, CheckState, OutcomeClaim, OutcomeSource, Payload, TaskId, Trace,
+    Verdict,
 };
 
 pub use baseline::Baseline;
 pub use condition::Condition;
 pub use declaration::{ATTRIBUTE, Declaration, Order, Problem};
-pub use figures::{CheckFigures, FailedCheck, UnknownCheck, check_figures};
+pub use figures::{CallFigures, CheckFigures, FailedCheck, UnknownCheck, check_figures};
 pub use seen::Seen;
 
 use crate::judges::JudgeRule;
@@ -45,6 +46,11 @@ pub(crate) use pattern::Pattern;
 pub trait Rule: fmt::Debug + Send + Sync {
     /// Returns what the run shows. It MUST NOT say "passed" of what the run does not show.
     fn check(&self, seen: &Seen<'_>) -> CheckState;
+
+    /// Returns how the run's calls of tools fit what is expected of them.
+    fn calls(&self, _: &Seen<'_>) -> CallCounts {
+        CallCounts::default()
+    }
 
     /// Returns what an output comes to that no run put out, such as another model's answer; `None` where the rule looks
     /// at more than the output.
@@ -198,7 +204,8 @@ pub(crate) fn examine(seen: &Seen<'_>, checks: &Checks, agent: &AgentName, task:
         if one.shows_success && state == CheckState::Passed {
             examined.passed.push(one.id.clone());
         }
-        examined.results.push(CheckResult { check: one.id.clone(), kind: one.kind.to_owned(), state });
+        let calls = one.rule.calls(seen);
+        examined.results.push(CheckResult { check: one.id.clone(), kind: one.kind.to_owned(), state, calls });
     }
     examined.results.extend(broken);
     if failed || open {

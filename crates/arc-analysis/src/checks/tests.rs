@@ -1,9 +1,9 @@
 use arc_catalog::Catalog;
-use arc_model::{CheckState, Finding, Trace, sketch};
+use arc_model::{CheckState, Finding, Rate, Trace, sketch};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
-use super::{Check, Checks, Declaration};
+use super::{Check, Checks, Declaration, check_figures};
 use crate::{Context, analyse};
 
 fn made(declaration: Value) -> Result<Check, String> {
@@ -405,4 +405,30 @@ fn a_run_carries_checks_of_its_own_and_one_that_cannot_be_used_says_why() {
         let (_, analysis) = analysed(&format!("agent a attributes={{\"arc_eval.checks\": {broken}}}"), &[]);
         assert!(matches!(analysis.run.checks[0].state, CheckState::Unknown { .. }), "{broken}");
     }
+}
+
+#[test]
+fn how_calls_fit_is_counted_by_run_and_summed_up_with_intervals() {
+    let declared = [
+        json!({"id": "tools", "kind": "tools", "expect": ["lookup", "mail", "re*"], "order": "in-order"}),
+        json!({"id": "cents", "kind": "arguments", "tool": "*", "where": [{"at": "/cents", "above": 1000}]}),
+    ];
+    let run = analysed(REFUND, &declared).1.run;
+    let counts = |index: usize| {
+        let calls = run.checks[index].calls;
+        [calls.expected, calls.made, calls.matched, calls.ordered, calls.in_order, calls.judged, calls.fitting]
+    };
+    // Two of three expected calls were made, and no other; of two calls one has more than 1,000 cents.
+    assert_eq!(counts(0), [3, 2, 2, 2, 2, 0, 0]);
+    assert_eq!(counts(1), [0, 0, 0, 0, 0, 2, 1]);
+    let other_way = json!({"id": "x", "kind": "tools", "expect": ["refund", "lookup"], "order": "in-order"});
+    let calls = analysed(REFUND, &[other_way]).1.run.checks[0].calls;
+    assert_eq!((calls.matched, calls.ordered, calls.in_order), (2, 2, 1));
+
+    let figures = check_figures(&[run.clone(), run]);
+    let of = |index: usize| figures[index].calls.clone().unwrap();
+    let share = |rate: Rate| (rate.successes, rate.n);
+    assert_eq!((share(of(0).arguments), share(of(0).recall)), ((2, 4), (0, 0)));
+    assert_eq!((share(of(1).precision), share(of(1).recall), share(of(1).order)), ((4, 4), (4, 6), (4, 4)));
+    assert!(of(1).recall.interval.is_some() && of(0).recall.estimate.is_none());
 }

@@ -3,9 +3,10 @@
 //! A call counts whether or not it succeeded; searches of a knowledge base are calls. A run that shows neither model
 //! calls nor tool calls is one of which only the frame was recorded, so it is unknown.
 
-use arc_model::CheckState;
+use arc_model::{CallCounts, CheckState};
 
 use super::{Declaration, Order, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of};
+use crate::reliability::longest_row;
 
 pub(super) const KEYS: &[&str] = &["expect", "order"];
 
@@ -32,15 +33,8 @@ impl Rule for Tools {
         let fits = |index: usize, pattern: &Pattern| calls.get(index).is_some_and(|call| pattern.matches(call.name));
         let (missing, at) = match self.order {
             Order::Any => {
-                let mut left: Vec<usize> = (0..calls.len()).collect();
-                // Names before patterns, lest a pattern takes the call that a name needs.
-                let names = self.expect.iter().filter(|pattern| !pattern.as_str().contains('*'));
-                let patterns = self.expect.iter().filter(|pattern| pattern.as_str().contains('*'));
-                let missing = names.chain(patterns).find(|pattern| {
-                    let found = left.iter().position(|index| fits(*index, pattern));
-                    found.map(|place| left.remove(place)).is_none()
-                });
-                (missing, None)
+                let places = self.places(seen);
+                (self.expect.iter().zip(places).find(|(_, place)| place.is_none()).map(|(pattern, _)| pattern), None)
             }
             Order::InOrder => {
                 let mut from = 0;
@@ -71,9 +65,41 @@ impl Rule for Tools {
         let why = format!("`{}` was not called{place}; called: {}", shown(missing.as_str()), called(seen));
         CheckState::Failed { why, evidence }
     }
+
+    fn calls(&self, seen: &Seen<'_>) -> CallCounts {
+        if !seen.shows_steps() {
+            return CallCounts::default();
+        }
+        let matched: Vec<usize> = self.places(seen).into_iter().flatten().collect();
+        let ordered: &[usize] = if self.order == Order::Any { &[] } else { &matched };
+        CallCounts {
+            expected: self.expect.len() as u64,
+            made: seen.calls().len() as u64,
+            matched: matched.len() as u64,
+            ordered: ordered.len() as u64,
+            in_order: longest_row(ordered) as u64,
+            ..CallCounts::default()
+        }
+    }
 }
 
 impl Tools {
+    /// Returns which call each expected one is, whatever the order; no call is two of them.
+    fn places(&self, seen: &Seen<'_>) -> Vec<Option<usize>> {
+        let mut left: Vec<usize> = (0..seen.calls().len()).collect();
+        let mut places = vec![None; self.expect.len()];
+        // Names before patterns, lest a pattern takes the call that a name needs.
+        for is_pattern in [false, true] {
+            for (pattern, place) in self.expect.iter().zip(&mut places) {
+                if pattern.as_str().contains('*') == is_pattern {
+                    let fits = |index: &usize| seen.calls().get(*index).is_some_and(|call| pattern.matches(call.name));
+                    *place = left.iter().position(fits).map(|found| left.remove(found));
+                }
+            }
+        }
+        places
+    }
+
     /// Says which call is not the one that is due.
     fn odd(&self, seen: &Seen<'_>, index: usize) -> CheckState {
         let due = self.expect.get(index).map_or("no further call", Pattern::as_str);

@@ -42,6 +42,17 @@ pub(crate) fn page(checked: &Checked) -> String {
             _ => "failed ".red().to_string(),
         };
         let _ = writeln!(text, "  {mark}  {} ({}): {}", plain_line(check.check.as_str(), 60), check.kind, told(check));
+        if let Some(calls) = &check.calls {
+            let rates = [
+                ("precision", &calls.precision),
+                ("recall", &calls.recall),
+                ("in order", &calls.order),
+                ("arguments", &calls.arguments),
+            ];
+            for (name, rate) in rates.into_iter().filter(|(_, rate)| rate.n > 0) {
+                let _ = writeln!(text, "           {name} {}", number::rate(rate, "call"));
+            }
+        }
         for failed in check.failed_runs.iter().take(NAMED) {
             let _ = writeln!(text, "           run {}: {}", failed.run, plain_line(&failed.why, 160));
         }

@@ -1,11 +1,11 @@
 //! Random spans and runs with every field in use. Seeded, so a failure repeats.
 
 use arc_model::{
-    AgentName, AgentRef, Attributes, CheckId, CheckResult, CheckState, Cost, CostLine, CutShort, Detection, Evidence,
-    Field, Finding, FinishReason, InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome, OutcomeClaim,
-    OutcomeSource, Part, Payload, Prefix, ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity, Span,
-    SpanEvent, SpanId, SpanKind, SpanLink, Status, TaskId, Termination, Timestamp, ToolCall, ToolDefinition, TraceId,
-    UnknownCost, Usage, UsageSource, UserId, Verdict, shared,
+    AgentName, AgentRef, Attributes, CallCounts, CheckId, CheckResult, CheckState, Cost, CostLine, CutShort, Detection,
+    Evidence, Field, Finding, FinishReason, InputRule, Json, LeafCount, Message, ModelRef, NanoUsd, Outcome,
+    OutcomeClaim, OutcomeSource, Part, Payload, Prefix, ProcessDeath, Role, Run, RunFacts, Scope, SessionId, Severity,
+    Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, TaskId, Termination, Timestamp, ToolCall, ToolDefinition,
+    TraceId, UnknownCost, Usage, UsageSource, UserId, Verdict, shared,
 };
 
 /// Makes random values, the same ones for the same seed.
@@ -391,7 +391,8 @@ impl Generator {
             1 => CheckState::Unknown { why },
             _ => CheckState::Failed { why, evidence: vec![evidence] },
         };
-        CheckResult { check: CheckId::new(self.text()), kind: "tools".to_owned(), state }
+        let calls = CallCounts { expected: self.below(3), made: self.below(3), ..CallCounts::default() };
+        CheckResult { check: CheckId::new(self.text()), kind: "tools".to_owned(), state, calls }
     }
 
     /// Returns one of few times on few days, on both sides of 1970.
