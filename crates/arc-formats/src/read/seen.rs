@@ -10,6 +10,7 @@ use std::{
 };
 
 use arc_model::{FinishReason, Json, Message, ToolDefinition};
+use foldhash::quality::RandomState;
 use serde_json::value::RawValue;
 
 use super::{messages, tools};
@@ -20,8 +21,8 @@ const MOST_BYTES: usize = 16 << 20;
 /// Remembers texts that were read whole: what anything is to be remarked about is read anew each time.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    messages: RefCell<HashMap<Box<str>, SeenMessage>>,
-    tools: RefCell<HashMap<Box<str>, Vec<Arc<ToolDefinition>>>>,
+    messages: RefCell<HashMap<Box<str>, SeenMessage, RandomState>>,
+    tools: RefCell<HashMap<Box<str>, Vec<Arc<ToolDefinition>>, RandomState>>,
     bytes: Cell<usize>,
 }
 

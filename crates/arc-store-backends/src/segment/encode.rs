@@ -4,15 +4,20 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     marker::PhantomData,
+    mem,
     ops::Range,
     sync::Arc,
 };
 
 use arc_model::{Attributes, Json, Payload, ProjectId, Span, SpanEvent, Timestamp, ToolCall};
 use arc_store::StoreError;
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
-use super::record::{Event, Held, Map, Record, Slot, Tool};
+use super::{
+    record::{Event, Held, Map, Record, Slot, Tool},
+    scratch::{keep_bytes, take_bytes},
+};
 
 /// Tells bodies of one project apart; never compared across projects.
 pub(crate) type BodyHash = [u8; 32];
@@ -60,7 +65,7 @@ pub(crate) struct Encoder<'s> {
     /// The JSON of all bodies.
     bytes: Vec<u8>,
     /// Values that spans share, by where they are: each is written and hashed once. They live as long as the spans.
-    shared: HashMap<*const (), Value>,
+    shared: HashMap<*const (), Value, RandomState>,
     spans: PhantomData<&'s Span>,
 }
 
@@ -71,8 +76,8 @@ impl<'s> Encoder<'s> {
         Self {
             values: key("arc-eval values of a project v1"),
             lists: key("arc-eval lists of a project v1"),
-            bytes: Vec::new(),
-            shared: HashMap::new(),
+            bytes: take_bytes(),
+            shared: HashMap::default(),
             spans: PhantomData,
         }
     }
@@ -96,6 +101,12 @@ impl<'s> Encoder<'s> {
         let mut hash = [0; 16];
         hasher.finalize_xof().fill(&mut hash);
         Ok(Encoded { hash, record: json, bodies })
+    }
+}
+
+impl Drop for Encoder<'_> {
+    fn drop(&mut self) {
+        keep_bytes(mem::take(&mut self.bytes));
     }
 }
 

@@ -28,6 +28,7 @@ mod pack;
 mod reach;
 mod record;
 mod reference;
+mod scratch;
 mod unpack;
 mod window;
 

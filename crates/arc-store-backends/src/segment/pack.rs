@@ -6,6 +6,7 @@ use super::{
     SEGMENT_BYTES,
     encode::{Body, BodyHash, Encoded, Encoder, Item, Value},
     reference::{Place, Target, write, write_number},
+    scratch::Scratch,
     window::{ByHash, Generations, Window},
 };
 
@@ -15,9 +16,8 @@ pub(super) const ZSTD_LEVEL: i32 = 1;
 /// Packs the spans of one batch.
 pub(crate) struct Packer<'w> {
     window: &'w Window,
-    compressor: zstd::bulk::Compressor<'static>,
+    scratch: Scratch,
     closed: Vec<Segment>,
-    open: Vec<u8>,
     fresh: ByHash<Pending>,
 }
 
@@ -63,8 +63,8 @@ impl Pending {
 
 impl<'w> Packer<'w> {
     pub(crate) fn new(window: &'w Window) -> Result<Self, StoreError> {
-        let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(unavailable)?;
-        Ok(Self { window, compressor, closed: Vec::new(), open: Vec::new(), fresh: ByHash::default() })
+        let scratch = Scratch::take().map_err(unavailable)?;
+        Ok(Self { window, scratch, closed: Vec::new(), fresh: ByHash::default() })
     }
 
     /// Adds a span and returns where its record is.
@@ -80,17 +80,18 @@ impl<'w> Packer<'w> {
         // The references are a few bytes each; a segment may overshoot by them.
         self.make_room(span.record.len())?;
         let own = self.own()?;
-        let start = self.open.len();
-        write_number(&mut self.open, targets.len() as u64);
+        let start = self.scratch.open.len();
+        write_number(&mut self.scratch.open, targets.len() as u64);
         for target in targets {
-            write(&mut self.open, target, own);
+            write(&mut self.scratch.open, target, own);
         }
-        self.open.extend_from_slice(&span.record);
+        self.scratch.open.extend_from_slice(&span.record);
         self.pending(start)
     }
 
     pub(crate) fn finish(mut self) -> Result<Packed, StoreError> {
         self.close()?;
+        self.scratch.keep();
         Ok(Packed { segments: self.closed, fresh: self.fresh })
     }
 
@@ -100,8 +101,8 @@ impl<'w> Packer<'w> {
         }
         let bytes = encoder.json(value);
         self.make_room(bytes.len())?;
-        let start = self.open.len();
-        self.open.extend_from_slice(bytes);
+        let start = self.scratch.open.len();
+        self.scratch.open.extend_from_slice(bytes);
         self.remember(value.hash, start)
     }
 
@@ -126,10 +127,10 @@ impl<'w> Packer<'w> {
             added.iter().map(|item| self.value(recent, encoder, &item.value)).collect::<Result<_, _>>()?;
         self.make_room(added.len() * 8)?;
         let own = self.own()?;
-        let start = self.open.len();
-        self.open.push(u8::from(base.is_some()));
+        let start = self.scratch.open.len();
+        self.scratch.open.push(u8::from(base.is_some()));
         for target in base.into_iter().chain(added) {
-            write(&mut self.open, target, own);
+            write(&mut self.scratch.open, target, own);
         }
         self.remember(last.prefix, start)
     }
@@ -150,7 +151,7 @@ impl<'w> Packer<'w> {
     /// Returns the place from `start` to the end of the open segment.
     fn pending(&self, start: usize) -> Result<Pending, StoreError> {
         let number = |size: usize| u32::try_from(size).map_err(|_| too_large());
-        Ok(Pending { segment: self.own()?, offset: number(start)?, length: number(self.open.len() - start)? })
+        Ok(Pending { segment: self.own()?, offset: number(start)?, length: number(self.scratch.open.len() - start)? })
     }
 
     fn own(&self) -> Result<u32, StoreError> {
@@ -159,16 +160,23 @@ impl<'w> Packer<'w> {
 
     /// Closes the open segment if so many bytes more would make it too large.
     fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
-        if !self.open.is_empty() && self.open.len() + bytes > SEGMENT_BYTES { self.close() } else { Ok(()) }
+        if !self.scratch.open.is_empty() && self.scratch.open.len() + bytes > SEGMENT_BYTES {
+            self.close()
+        } else {
+            Ok(())
+        }
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
-        if self.open.is_empty() {
+        if self.scratch.open.is_empty() {
             return Ok(());
         }
-        let data = self.compressor.compress(&self.open).map_err(unavailable)?;
-        self.closed.push(Segment { raw_bytes: self.open.len(), data });
-        self.open.clear();
+        let Scratch { compressor, open, compressed } = &mut self.scratch;
+        compressed.clear();
+        compressed.reserve(zstd::zstd_safe::compress_bound(open.len()));
+        compressor.compress_to_buffer(open.as_slice(), compressed).map_err(unavailable)?;
+        self.closed.push(Segment { raw_bytes: open.len(), data: compressed.clone() });
+        open.clear();
         Ok(())
     }
 }

@@ -60,7 +60,10 @@ impl Server {
             .args(["--pgdata", "data", "--username", "arc", "--pwfile", "password", "--auth", "scram-sha-256"])
             .args(["--encoding", "UTF8", "--locale", "C", "--no-sync"])
             .output()
-            .unwrap_or_else(|error| panic!("cannot run initdb in {}: {error}", programs.display()));
+            .unwrap_or_else(|error| {
+                let hint = if is_root { " (run as nobody, who has to be able to open that folder)" } else { "" };
+                panic!("cannot run initdb in {}{hint}: {error}", programs.display())
+            });
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         let mut process = program("postgres")
             .args(["-D", "data", "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "fsync=on", "-k"])
