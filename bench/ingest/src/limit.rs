@@ -53,7 +53,9 @@ pub(crate) fn measure(store: &str, seconds: u64) -> Result<Limit> {
                         break;
                     }
                     let read = move || vec![(ProjectId::default(), arc_formats::decode_otlp_protobuf(&request).spans)];
-                    store.append_read(Arc::new(read), Timestamp::from_nanos(1)).await?;
+                    for (_, appended) in store.append_read(Arc::new(read), Timestamp::from_nanos(1)).await? {
+                        appended?;
+                    }
                     spans += TRACES as u64 * SPANS;
                 }
                 anyhow::Ok(spans)

@@ -102,13 +102,26 @@ impl App {
             return Err(AppError::Unreadable(diagnostics));
         }
         let mut appended = Appended::default();
+        let mut failed = Ok(());
         for (own, one) in all {
-            self.ensure_project(&own).await?;
+            // What is stored counts, whatever becomes of the other projects' spans.
+            let stored = match one {
+                Ok(one) => self.ensure_project(&own).await.map(|()| one),
+                Err(error) => Err(error.into()),
+            };
+            let one = match stored {
+                Ok(one) => one,
+                Err(error) => {
+                    failed = failed.and(Err(error));
+                    continue;
+                }
+            };
             appended.new += one.new;
             appended.updated += one.updated;
             appended.unchanged += one.unchanged;
             self.count_request(&own, exporter, service.as_deref(), one.new, &[]).await;
         }
+        failed?;
         // What was rejected has no project of its own.
         self.count_request(project, exporter, service.as_deref(), 0, &diagnostics).await;
         Ok(Ingested { appended, diagnostics })

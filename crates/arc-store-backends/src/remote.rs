@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use arc_model::{ProjectId, Timestamp, TraceId};
-use arc_store::{Appended, ReadSpans, StoreError, TraceStore, Visit};
+use arc_store::{AppendedEach, ReadSpans, StoreError, TraceStore, Visit};
 
 use crate::segment::Compressed;
 
@@ -26,11 +26,11 @@ pub(crate) async fn append_read(
     store: &impl TraceStore,
     read: ReadSpans,
     now: Timestamp,
-) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+) -> Result<AppendedEach, StoreError> {
     let spans = compute("read spans", move || Ok(read())).await?;
     let mut all = Vec::with_capacity(spans.len());
     for (project, spans) in spans {
-        let appended = store.append_owned(&project, spans, now).await?;
+        let appended = store.append_owned(&project, spans, now).await;
         all.push((project, appended));
     }
     Ok(all)

@@ -31,4 +31,4 @@ pub use recount::{reason_key, recount, utc_day};
 pub use recount_costs::recount_costs;
 pub use registry::{Project, Registry, WorkId};
 pub use search::{SearchHit, SearchQuery};
-pub use trace_store::{Appended, ReadSpans, Settled, TraceStore, Unsettled, Visit, WriteMark};
+pub use trace_store::{Appended, AppendedEach, ReadSpans, Settled, TraceStore, Unsettled, Visit, WriteMark};

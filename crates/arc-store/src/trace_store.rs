@@ -16,6 +16,9 @@ use crate::{
 /// Spans by project that a store reads itself; they are the same each time.
 pub type ReadSpans = Arc<dyn Fn() -> Vec<(ProjectId, Vec<Span>)> + Send + Sync>;
 
+/// What became of the spans of each project.
+pub type AppendedEach = Vec<(ProjectId, Result<Appended, StoreError>)>;
+
 /// What is done with each trace of several.
 pub type Visit = Box<dyn FnMut(usize, Result<Option<Trace>, StoreError>) + Send>;
 
@@ -48,14 +51,15 @@ pub trait TraceStore: Send + Sync {
         self.append(project, &spans, now).await
     }
 
-    /// Like [`Self::append`], for spans that have yet to be decoded; each project by itself is all or nothing.
+    /// Like [`Self::append`], for spans that have yet to be decoded. Each project by itself is all or nothing, and says what
+    /// became of it; an error of the whole means that nothing was stored.
     ///
     /// `read` may take long. A backend that calls it on the thread that takes the spans apart need not hand them to
     /// another, nor hold them while it waits to be told that they are durable. It MAY call it again.
-    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<AppendedEach, StoreError> {
         let mut appended = Vec::new();
         for (project, spans) in read() {
-            let one = self.append_owned(&project, spans, now).await?;
+            let one = self.append_owned(&project, spans, now).await;
             appended.push((project, one));
         }
         Ok(appended)

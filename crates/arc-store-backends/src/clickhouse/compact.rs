@@ -35,8 +35,9 @@ const ATTEMPTED: &str = "compact the store";
 /// Deleted runs that are looked through at once.
 const DEATHS_AT_ONCE: usize = 200;
 
-/// Runs whose rows are removed at once: each time every part that holds one is written anew.
-const REMOVED_AT_ONCE: usize = 4_000;
+/// Runs whose rows are removed at once: each time every part that holds one is written anew. ClickHouse reads
+/// statements of at most 50,000 elements, and a run is about 14.
+const REMOVED_AT_ONCE: usize = 2_000;
 
 /// Segments of records that are held in memory at once.
 const HELD_AT_ONCE: usize = 64;

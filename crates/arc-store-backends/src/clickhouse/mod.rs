@@ -38,8 +38,8 @@ use arc_model::{
     AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, ReadSpans, Registry, RunQuery,
-    SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
+    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, ReadSpans, Registry,
+    RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
 };
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
@@ -147,7 +147,7 @@ impl TraceStore for ClickHouseStore {
         self.writer.append(Batch::new(project.clone(), spans, now)?).await
     }
 
-    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<AppendedEach, StoreError> {
         append_read(self, read, now).await
     }
 

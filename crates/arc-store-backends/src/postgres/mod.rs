@@ -40,9 +40,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans, Record,
-    RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError,
-    TraceStore, Unsettled, Visit, WorkId,
+    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans,
+    Record, RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage,
+    StoreError, TraceStore, Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -138,7 +138,7 @@ impl TraceStore for PostgresStore {
         }
     }
 
-    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<AppendedEach, StoreError> {
         append_read(self, read, now).await
     }
 

@@ -46,9 +46,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans, Record,
-    RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError,
-    TraceStore, Unsettled, Visit, WorkId,
+    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans,
+    Record, RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage,
+    StoreError, TraceStore, Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -227,8 +227,9 @@ impl TraceStore for SqliteStore {
         Ok(appended.first().map(|(_, appended)| *appended).unwrap_or_default())
     }
 
-    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<Vec<(ProjectId, Appended)>, StoreError> {
-        self.append_all(move || read(), now).await
+    async fn append_read(&self, read: ReadSpans, now: Timestamp) -> Result<AppendedEach, StoreError> {
+        let all = self.append_all(move || read(), now).await?;
+        Ok(all.into_iter().map(|(project, appended)| (project, Ok(appended))).collect())
     }
 
     async fn trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {

@@ -8,6 +8,7 @@ use super::{
     Backend, Generator,
     make::{at, project, span, span_id, trace_id},
 };
+use crate::Appended;
 
 /// MUST return every span exactly as it was appended.
 pub async fn appended_spans_come_back_exactly(backend: &Backend) {
@@ -176,7 +177,11 @@ pub async fn spans_that_are_read_by_the_store_are_stored(backend: &Backend) {
     };
     let counts = async |now| -> Vec<(ProjectId, u64, u64)> {
         let all = store.traces.append_read(read.clone(), now).await.unwrap();
-        all.into_iter().map(|(project, appended)| (project, appended.new, appended.unchanged)).collect()
+        let counted = |(project, appended): (_, Result<Appended, _>)| {
+            let appended = appended.unwrap();
+            (project, appended.new, appended.unchanged)
+        };
+        all.into_iter().map(counted).collect()
     };
     let empty = ProjectId::new("empty");
     assert_eq!(counts(at(10)).await, [(project(), 2, 1), (other.clone(), 1, 0), (empty.clone(), 0, 0)]);
