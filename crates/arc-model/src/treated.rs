@@ -38,7 +38,8 @@ pub fn is_treated(text: &str) -> bool {
     holds_hash(text) || holds_cut(text)
 }
 
-fn json_is_treated(value: &Json) -> bool {
+/// Returns whether some text in a value is not as it was.
+pub fn json_is_treated(value: &Json) -> bool {
     match value {
         Json::String(text) => is_treated(text),
         Json::Array(items) => items.iter().any(json_is_treated),

@@ -3,7 +3,12 @@
 
 use arc_model::{CallCounts, CheckState};
 
-use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::cite, wanted::Wanted};
+use super::{
+    Declaration, Pattern, Problem, Rule, Seen,
+    declaration::shown,
+    seen::cite,
+    wanted::{Look, Wanted},
+};
 
 pub(super) const KEYS: &[&str] = &["tool", "schema", "where"];
 
@@ -27,14 +32,14 @@ impl Rule for Arguments {
         let (mut looked_at, mut blank) = (0_u64, 0_u64);
         let (mut first, mut evidence) = (None, Vec::new());
         for call in calls {
-            let Some(arguments) = call.arguments.filter(|arguments| !arguments.is_treated()) else {
-                blank += 1;
-                continue;
-            };
-            looked_at += 1;
-            if let Some(unmet) = self.wanted.unmet(arguments) {
-                first.get_or_insert_with(|| format!("arguments of `{}`: {unmet}", shown(call.name)));
-                cite(&mut evidence, call);
+            match call.arguments.map_or(Look::Treated, |arguments| self.wanted.look(arguments)) {
+                Look::Treated => blank += 1,
+                Look::Met => looked_at += 1,
+                Look::Unmet(unmet) => {
+                    looked_at += 1;
+                    first.get_or_insert_with(|| format!("arguments of `{}`: {unmet}", shown(call.name)));
+                    cite(&mut evidence, call);
+                }
             }
         }
         match first {
@@ -49,10 +54,10 @@ impl Rule for Arguments {
 
     fn calls(&self, seen: &Seen<'_>) -> CallCounts {
         let calls = seen.calls().iter().filter(|call| self.tool.matches(call.name));
-        let known = calls.filter_map(|call| call.arguments.filter(|arguments| !arguments.is_treated()));
-        known.fold(CallCounts::default(), |counts, arguments| CallCounts {
+        let looked = calls.filter_map(|call| call.arguments).map(|arguments| self.wanted.look(arguments));
+        looked.filter(|look| *look != Look::Treated).fold(CallCounts::default(), |counts, look| CallCounts {
             judged: counts.judged + 1,
-            fitting: counts.fitting + u64::from(self.wanted.unmet(arguments).is_none()),
+            fitting: counts.fitting + u64::from(look == Look::Met),
             ..counts
         })
     }

@@ -68,6 +68,11 @@ impl Compiled {
         Ok(Self { condition: condition.clone(), regex })
     }
 
+    /// Returns what is at its place in a value.
+    pub(super) fn place<'v>(&self, value: &'v Json) -> Option<&'v Json> {
+        value.pointer(&self.condition.at)
+    }
+
     /// Returns what does not hold of a value, in words; `None` when everything does.
     pub(super) fn unmet(&self, value: &Json) -> Option<String> {
         let Condition { at, equals, not_equals, one_of, above, at_least, below, at_most, contains, exists, .. } =

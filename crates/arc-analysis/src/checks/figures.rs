@@ -33,8 +33,8 @@ pub struct CheckFigures {
     pub failed_runs: Vec<FailedCheck>,
 }
 
-/// How the calls of tools fitted what a check expects of them. Calls of one run are alike, which the intervals respect; a
-/// rate without anything to divide by is unknown.
+/// How the calls of tools fitted what a check expects of them. Calls of one run, and trials of one task, are alike, which the
+/// intervals respect; a rate without anything to divide by is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallFigures {
@@ -49,12 +49,13 @@ pub struct CallFigures {
 }
 
 impl CallFigures {
-    fn of(runs: &[CallCounts]) -> Option<Self> {
+    /// Sums up counts, each of a task or of a run without one.
+    fn of(alike: &[&CallCounts]) -> Option<Self> {
         let rate = |of: &dyn Fn(&CallCounts) -> (u64, u64)| {
-            let clusters = runs.iter().map(of).filter(|(_, n)| *n > 0);
+            let clusters = alike.iter().map(|counts| of(counts)).filter(|(_, n)| *n > 0);
             clustered_rate(&clusters.map(|(successes, n)| Cluster { successes, n, times: 1 }).collect::<Vec<_>>())
         };
-        let is_counted = runs.iter().any(|counts| !counts.is_nothing());
+        let is_counted = alike.iter().any(|counts| !counts.is_nothing());
         is_counted.then(|| Self {
             precision: rate(&|counts| (counts.matched, counts.made)),
             recall: rate(&|counts| (counts.matched, counts.expected)),
@@ -90,7 +91,7 @@ struct Tally<'a> {
     tasks: BTreeMap<&'a TaskId, (u64, u64)>,
     alone: (u64, u64),
     unknown: BTreeMap<&'a str, u64>,
-    calls: Vec<CallCounts>,
+    calls: BTreeMap<Result<&'a TaskId, TraceId>, CallCounts>,
     failed: Vec<(&'a Run, &'a str)>,
 }
 
@@ -101,7 +102,8 @@ pub fn check_figures(runs: &[Run]) -> Vec<CheckFigures> {
         for result in &run.checks {
             let tally = tallies.entry(&result.check).or_default();
             tally.kind = &result.kind;
-            tally.calls.push(result.calls);
+            // Trials of one task are alike.
+            add(tally.calls.entry(run.task.as_ref().ok_or(run.trace_id)).or_default(), &result.calls);
             let passed = match &result.state {
                 CheckState::Unknown { why } => {
                     *tally.unknown.entry(why).or_default() += 1;
@@ -124,6 +126,17 @@ pub fn check_figures(runs: &[Run]) -> Vec<CheckFigures> {
     tallies.into_iter().map(|(check, tally)| figures(check, tally)).collect()
 }
 
+fn add(sum: &mut CallCounts, counts: &CallCounts) {
+    let CallCounts { expected, made, matched, ordered, in_order, judged, fitting } = counts;
+    sum.expected += expected;
+    sum.made += made;
+    sum.matched += matched;
+    sum.ordered += ordered;
+    sum.in_order += in_order;
+    sum.judged += judged;
+    sum.fitting += fitting;
+}
+
 fn figures(check: &CheckId, tally: Tally<'_>) -> CheckFigures {
     let mut clusters: Vec<Cluster> =
         tally.tasks.values().map(|&(successes, n)| Cluster { successes, n, times: 1 }).collect();
@@ -143,7 +156,7 @@ fn figures(check: &CheckId, tally: Tally<'_>) -> CheckFigures {
         failed: failed.len() as u64,
         unknown: unknown_why.iter().map(|one| one.runs).sum(),
         unknown_why,
-        calls: CallFigures::of(&tally.calls),
+        calls: CallFigures::of(&tally.calls.values().collect::<Vec<_>>()),
         failed_runs: named.map(|(run, why)| FailedCheck { run: run.trace_id, why: (*why).to_owned() }).collect(),
     }
 }

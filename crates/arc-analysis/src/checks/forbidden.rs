@@ -3,7 +3,12 @@
 
 use arc_model::CheckState;
 
-use super::{Declaration, Pattern, Problem, Rule, Seen, declaration::shown, seen::cite, wanted::Wanted};
+use super::{
+    Declaration, Pattern, Problem, Rule, Seen,
+    declaration::shown,
+    seen::cite,
+    wanted::{Look, Wanted},
+};
 
 pub(super) const KEYS: &[&str] = &["tool", "where"];
 
@@ -24,14 +29,9 @@ impl Rule for Forbidden {
         }
         let (mut blank, mut first, mut evidence) = (false, None, Vec::new());
         for call in seen.calls().iter().filter(|call| self.tool.matches(call.name)) {
-            let is_it = match call.arguments {
-                _ if self.when.is_empty() => true,
-                Some(arguments) if !arguments.is_treated() => self.when.unmet(arguments).is_none(),
-                _ => {
-                    blank = true;
-                    false
-                }
-            };
+            let looked = call.arguments.map_or(Look::Treated, |arguments| self.when.look(arguments));
+            let is_it = self.when.is_empty() || looked == Look::Met;
+            blank |= looked == Look::Treated;
             if is_it {
                 first.get_or_insert(call.name);
                 cite(&mut evidence, call);

@@ -52,9 +52,9 @@ pub trait Rule: fmt::Debug + Send + Sync {
         CallCounts::default()
     }
 
-    /// Returns what an output comes to that no run put out, such as another model's answer; `None` where the rule looks
-    /// at more than the output.
-    fn check_output(&self, _: &Payload) -> Option<Result<(), String>> {
+    /// Returns whether an output passes that no run put out, such as another model's answer; `None` where the rule looks at
+    /// more than the output, or cannot tell.
+    fn check_output(&self, _: &Payload) -> Option<bool> {
         None
     }
 
@@ -174,9 +174,10 @@ pub fn check(seen: &Seen<'_>, check: &Check) -> CheckState {
     check.rule.check(seen)
 }
 
-/// Returns what a check comes to on an output alone, with what is wrong with it; `None` where it looks at more than that.
-pub fn check_output(check: &Check, output: &Payload) -> Option<Result<(), String>> {
-    check.rule.check_output(output)
+/// Returns whether an output alone passes a check that shows success; `None` for any other check, and where it cannot be
+/// told.
+pub fn check_output(check: &Check, output: &Payload) -> Option<bool> {
+    check.rule.check_output(output).filter(|_| check.shows_success)
 }
 
 /// What the checks of a run say.

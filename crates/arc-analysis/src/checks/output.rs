@@ -4,7 +4,7 @@ use arc_model::{CheckState, Evidence, Field, Payload};
 
 use super::{
     Declaration, Problem, Rule, Seen,
-    wanted::{TREATED, Wanted},
+    wanted::{Look, TREATED, Wanted},
 };
 
 pub(super) const KEYS: &[&str] = &["schema", "regex", "where"];
@@ -25,21 +25,21 @@ impl Rule for Output {
         let Some((span, output)) = seen.output() else {
             return CheckState::Unknown { why: "no output was recorded".to_owned() };
         };
-        if output.is_treated() {
-            return CheckState::Unknown { why: format!("of the output nothing can be told: {TREATED}") };
-        }
-        match self.0.unmet(&output) {
-            Some(unmet) => CheckState::Failed {
+        match self.0.look(&output) {
+            Look::Treated => CheckState::Unknown { why: format!("of the output nothing can be told: {TREATED}") },
+            Look::Unmet(unmet) => CheckState::Failed {
                 why: format!("the output is not as declared: {unmet}"),
                 evidence: vec![Evidence::new(span, Field::Output, &output.to_text())],
             },
-            None => CheckState::Passed,
+            Look::Met => CheckState::Passed,
         }
     }
 
-    fn check_output(&self, output: &Payload) -> Option<Result<(), String>> {
-        let is_told = !output.is_treated();
-        is_told.then(|| self.0.unmet(output).map_or(Ok(()), Err))
+    fn check_output(&self, output: &Payload) -> Option<bool> {
+        match self.0.look(output) {
+            Look::Treated => None,
+            look => Some(look == Look::Met),
+        }
     }
 
     fn shows_success(&self) -> bool {

@@ -9,7 +9,7 @@ use super::{
     Declaration, Pattern, Problem, Rule, Seen,
     declaration::shown,
     seen::result_of,
-    wanted::{TREATED, Wanted},
+    wanted::{Look, TREATED, Wanted},
 };
 
 pub(super) const KEYS: &[&str] = &["on", "schema", "regex", "where"];
@@ -70,12 +70,12 @@ impl Rule for State {
         let Some((evidence, payload)) = found else {
             return CheckState::Unknown { why: format!("no {what} was recorded") };
         };
-        if payload.is_treated() {
-            return CheckState::Unknown { why: format!("of the last {what} nothing can be told: {TREATED}") };
-        }
-        match self.wanted.unmet(&payload) {
-            Some(unmet) => CheckState::Failed { why: format!("in the last {what}: {unmet}"), evidence: vec![evidence] },
-            None => CheckState::Passed,
+        match self.wanted.look(&payload) {
+            Look::Treated => CheckState::Unknown { why: format!("of the last {what} nothing can be told: {TREATED}") },
+            Look::Unmet(unmet) => {
+                CheckState::Failed { why: format!("in the last {what}: {unmet}"), evidence: vec![evidence] }
+            }
+            Look::Met => CheckState::Passed,
         }
     }
 

@@ -425,10 +425,33 @@ fn how_calls_fit_is_counted_by_run_and_summed_up_with_intervals() {
     let calls = analysed(REFUND, &[other_way]).1.run.checks[0].calls;
     assert_eq!((calls.matched, calls.ordered, calls.in_order), (2, 2, 1));
 
+    // A row may begin anywhere.
+    let thrice = "agent shop agent=shop\n  tool book {} -> 1\n  tool search {} -> 1\n  tool book {} -> 1\n";
+    let in_order = json!({"id": "x", "kind": "tools", "expect": ["search", "book"], "order": "in-order"});
+    let result = analysed(thrice, &[in_order]).1.run.checks.remove(0);
+    assert_eq!((result.state, result.calls.ordered, result.calls.in_order), (CheckState::Passed, 2, 2));
+
     let figures = check_figures(&[run.clone(), run]);
     let of = |index: usize| figures[index].calls.clone().unwrap();
     let share = |rate: Rate| (rate.successes, rate.n);
     assert_eq!((share(of(0).arguments), share(of(0).recall)), ((2, 4), (0, 0)));
     assert_eq!((share(of(1).precision), share(of(1).recall), share(of(1).order)), ((4, 4), (4, 6), (4, 4)));
     assert!(of(1).recall.interval.is_some() && of(0).recall.estimate.is_none());
+}
+
+#[test]
+fn what_is_cut_beside_it_hides_no_violation() {
+    let forbidden =
+        json!({"id": "x", "kind": "forbidden", "tool": "pay", "where": [{"at": "/amount", "above": 10000}]});
+    let run = |amount: u32| {
+        format!("agent shop agent=shop\n  tool pay {{amount: {amount}, memo: \"Dear …[90 characters cut]\"}} -> 1\n")
+    };
+    let state = |text: &str, check: Value| analysed(text, &[check]).1.run.checks.remove(0).state;
+    assert!(matches!(state(&run(50_000), forbidden.clone()), CheckState::Failed { .. }));
+    assert_eq!(state(&run(5), forbidden), CheckState::Passed);
+    let memo = json!({"id": "x", "kind": "arguments", "tool": "pay", "where": [{"at": "/memo", "contains": "Sir"}]});
+    assert!(matches!(state(&run(5), memo), CheckState::Unknown { .. }));
+    let both = json!({"id": "x", "kind": "arguments", "tool": "pay",
+        "where": [{"at": "/memo", "contains": "Sir"}, {"at": "/amount", "below": 3}]});
+    assert!(matches!(state(&run(5), both), CheckState::Failed { .. }));
 }

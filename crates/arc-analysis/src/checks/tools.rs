@@ -6,7 +6,6 @@
 use arc_model::{CallCounts, CheckState};
 
 use super::{Declaration, Order, Pattern, Problem, Rule, Seen, declaration::shown, seen::arguments_of};
-use crate::reliability::longest_row;
 
 pub(super) const KEYS: &[&str] = &["expect", "order"];
 
@@ -70,20 +69,36 @@ impl Rule for Tools {
         if !seen.shows_steps() {
             return CallCounts::default();
         }
-        let matched: Vec<usize> = self.places(seen).into_iter().flatten().collect();
-        let ordered: &[usize] = if self.order == Order::Any { &[] } else { &matched };
+        let matched = self.places(seen).into_iter().flatten().count();
+        let ordered = if self.order == Order::Any { 0 } else { matched };
         CallCounts {
             expected: self.expect.len() as u64,
             made: seen.calls().len() as u64,
-            matched: matched.len() as u64,
-            ordered: ordered.len() as u64,
-            in_order: longest_row(ordered) as u64,
+            matched: matched as u64,
+            ordered: ordered as u64,
+            in_order: if ordered == 0 { 0 } else { self.longest_row(seen) as u64 },
             ..CallCounts::default()
         }
     }
 }
 
 impl Tools {
+    /// Returns the length of the longest row of calls in the expected order, in which others may stand between: a longest
+    /// common subsequence.
+    fn longest_row(&self, seen: &Seen<'_>) -> usize {
+        // The longest row that ends before each call, of the tools expected so far.
+        let mut rows = vec![0_usize; seen.calls().len() + 1];
+        for pattern in &self.expect {
+            let (mut before, mut best) = (0, 0);
+            for (row, call) in rows.iter_mut().skip(1).zip(seen.calls()) {
+                let without = *row;
+                best = best.max(without).max(if pattern.matches(call.name) { before + 1 } else { 0 });
+                (before, *row) = (without, best);
+            }
+        }
+        rows.last().copied().unwrap_or_default()
+    }
+
     /// Returns which call each expected one is, whatever the order; no call is two of them.
     fn places(&self, seen: &Seen<'_>) -> Vec<Option<usize>> {
         let mut left: Vec<usize> = (0..seen.calls().len()).collect();

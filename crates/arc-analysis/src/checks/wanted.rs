@@ -1,6 +1,6 @@
 //! What a value has to be: a JSON Schema, a regular expression, conditions on places in it.
 
-use arc_model::{Json, Payload};
+use arc_model::{Json, Payload, treated::json_is_treated};
 use jsonschema::{PatternOptions, Validator};
 use regex::Regex;
 
@@ -15,6 +15,17 @@ const MOST_CONDITIONS: usize = 16;
 
 /// Why nothing is told of a value that is not as it was.
 pub(super) const TREATED: &str = "it was recorded hashed or cut";
+
+/// What a value comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is everything it has to be.
+    Met,
+    /// What it is not, in words.
+    Unmet(String),
+    /// What is asked about was not recorded as it was, and nothing else is amiss.
+    Treated,
+}
 
 /// Everything that is asked of a value.
 #[derive(Debug)]
@@ -42,8 +53,31 @@ impl Wanted {
         self.schema.is_none() && self.regex.is_none() && self.conditions.is_empty()
     }
 
-    /// Returns what a value is not, in words; `None` when it is everything it has to be.
-    pub(super) fn unmet(&self, payload: &Payload) -> Option<String> {
+    /// Looks at a value. Where a text in it is hashed or cut, nothing is told of the whole, but of every place that is as
+    /// it was.
+    pub(super) fn look(&self, payload: &Payload) -> Look {
+        let is_treated = payload.is_treated();
+        match self.unmet(payload, is_treated) {
+            Some(unmet) => Look::Unmet(unmet),
+            None if is_treated && !self.looks_past(payload) => Look::Treated,
+            None => Look::Met,
+        }
+    }
+
+    /// Returns whether all that is asked is of places that are as they were.
+    fn looks_past(&self, payload: &Payload) -> bool {
+        let Payload::Json(value) = payload else { return false };
+        let is_whole = self.regex.is_none() && self.schema.is_none();
+        is_whole && self.conditions.iter().all(|condition| !condition.place(value).is_some_and(json_is_treated))
+    }
+
+    /// Returns what a value is not, in words; `None` when it is everything it has to be, or that cannot be told.
+    fn unmet(&self, payload: &Payload, is_treated: bool) -> Option<String> {
+        if is_treated {
+            let Payload::Json(value) = payload else { return None };
+            let told = self.conditions.iter().filter(|condition| !condition.place(value).is_some_and(json_is_treated));
+            return told.filter(|_| !value.is_string()).find_map(|condition| condition.unmet(value));
+        }
         if let Some(regex) = self.regex.as_ref().filter(|regex| !regex.is_match(&payload.to_text())) {
             return Some(format!("it does not match `{}`", shown(regex.as_str())));
         }

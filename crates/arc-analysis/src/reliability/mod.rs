@@ -30,7 +30,6 @@ pub use judged::{Corrected, Judged, Verdicts, judged, prediction_powered, rogan_
 pub use macro_rate::{TaskMean, consistency, macro_success};
 pub use pass_k::{PassAtK, Trials, pass_at_k, pass_hat_k};
 pub use recent::{Ending, Latency, Quantile, RECENT_RUNS, Recent, quantile, recent};
-pub(crate) use tool_calls::longest_row;
 pub use tool_calls::{ToolUse, ToolUseScore, tool_use};
 pub use trend::{Direction, ENOUGH_RUNS, SIGNIFICANCE, Trend, TrendTest, compare, trend};
 

@@ -71,7 +71,7 @@ fn has_arguments(call: &ToolUse<'_>, wanted: &ToolUse<'_>) -> Option<bool> {
 }
 
 /// Returns the length of the longest rising row, in which others may stand between.
-pub(crate) fn longest_row(places: &[usize]) -> usize {
+fn longest_row(places: &[usize]) -> usize {
     // The smallest last place of a row of each length.
     let mut ends: Vec<usize> = Vec::new();
     for &place in places {

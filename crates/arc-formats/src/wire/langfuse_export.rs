@@ -177,13 +177,20 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
     for repeated in REPEATED {
         fields.remove(*repeated);
     }
-    if let Some(metadata) = metadata {
+    let mut attributes = recorded.attributes;
+    if let Some(mut metadata) = metadata {
+        // What is called as a field of the observation stays where it was.
+        let (same, others) = attributes.into_iter().partition(|(name, _)| fields.contains_key(name));
+        attributes = others;
+        if let Some(metadata) = metadata.as_object_mut().filter(|_| !Map::is_empty(&same)) {
+            metadata.insert("attributes".to_owned(), Json::Object(same));
+        }
         fields.insert("metadata".to_owned(), metadata);
     }
     fields.retain(|_, value| !is_blank(value));
     span.scope = recorded.scope;
     span.resource = Arc::new(recorded.resource.into_iter().collect());
-    span.attributes = recorded.attributes.into_iter().chain(fields).collect();
+    span.attributes = attributes.into_iter().chain(fields).collect();
     span
 }
 
@@ -206,9 +213,15 @@ impl Recorded {
             None => Map::new(),
         };
         let (mut scope, resource, attributes) = (object("scope"), object("resourceAttributes"), object("attributes"));
-        let version = take_text(&mut scope, &["version"]);
-        let scope = take_text(&mut scope, &["name"]).map(|name| Scope { name, version });
-        Self { scope, resource, attributes }
+        let name = scope.get("name").and_then(Json::as_str).map(str::to_owned);
+        let known = name.map(|name| Scope { version: take_text(&mut scope, &["version"]), name });
+        if known.is_some() {
+            scope.remove("name");
+        }
+        if !scope.is_empty() {
+            metadata.insert("scope".to_owned(), Json::Object(scope));
+        }
+        Self { scope: known, resource, attributes }
     }
 }
 
