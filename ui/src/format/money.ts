@@ -42,7 +42,7 @@ export function whyUnknown(why: UnknownCost): string {
 /** What calls without counts would have cost, by the tokens of their text. */
 export function describeEstimated({ calls, cost, left_out: leftOut }: Estimated): string {
   const others = leftOut > 0 ? `, ${formatCount(leftOut)} not estimated` : "";
-  return `about ${formatUsd(cost)} by the text of ${plural(calls, "such call")}${others}`;
+  return `about ${formatUsd(cost)} by the text of ${plural(calls, "call")} without token counts${others}`;
 }
 
 /** One cost in words: the amount, or "unknown" with the reason and what is known at least. */

@@ -261,12 +261,16 @@ fn tested(switch: &ModelSwitch, proofs: &[Proof]) -> String {
 /// Says what a replay came to.
 fn outcome(proof: &Proof) -> String {
     let judged = &proof.judgement;
-    let asked = number::counted(judged.calls, "replayed call");
+    let asked = number::counted(judged.calls, if proof.whole_runs { "replayed run" } else { "replayed call" });
     let margin = format!("{:.1} points", judged.margin * 100.0);
     let dollars = judged.cost.and_then(|cost| cost.ratio).map(|ratio| format!(", {:+.0} %", ratio * 100.0));
+    // A judge errs as well, and nobody knows how often.
+    let rests_on_judge = judged.by_basis.iter().any(|count| count.basis == arc_analysis::replay::Basis::Judge);
+    let judge = proof.judge.as_deref().filter(|_| rests_on_judge);
+    let judge = judge.map_or_else(String::new, |judge| format!(", partly in the view of {}", plain_line(judge, 60)));
     match (judged.verdict, judged.reason) {
         (ProofVerdict::Measured, _) => {
-            format!("{asked} were worse by less than {margin}, if at all{}", dollars.unwrap_or_default())
+            format!("{asked} were worse by less than {margin}, if at all{judge}{}", dollars.unwrap_or_default())
         }
         (ProofVerdict::Withdrawn, Reason::CostsMore) => format!("{asked} cost more"),
         (ProofVerdict::Withdrawn, _) => format!("{asked} were worse by more than {margin}"),

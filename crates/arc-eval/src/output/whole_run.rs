@@ -85,6 +85,9 @@ pub(crate) struct RunReport {
     pub(crate) step: u32,
     /// Model calls that were recorded.
     pub(crate) recorded_steps: u64,
+    /// Whether the model had answered otherwise than was recorded.
+    #[serde(skip)]
+    pub(crate) left_path: bool,
     #[serde(flatten)]
     pub(crate) fate: Fate,
     pub(crate) recorded_cost: Option<NanoUsd>,

@@ -75,7 +75,7 @@ text = "In Oslo."
 usage = { input = 1000, output = 20 }
 "#;
 
-fn home(test: &str, count: u64) -> Home {
+fn home_of(test: &str, count: u64) -> Home {
     let home = Home::new(test);
     home.write("runs.json", runs(count, |run| run));
     home.run(&["import", "runs.json"]).ok();
@@ -88,7 +88,7 @@ fn arguments<'a>(llm: &'a Llm, more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn runs_are_gone_through_and_a_call_that_was_not_recorded_is_counted_as_diverged() {
-    let home = home("replay-whole", 4);
+    let home = home_of("replay-whole", 4);
     let llm = Llm::start(SCRIPT);
     let found = home.run(&arguments(&llm, &["--json"])).json();
     let counts =
@@ -124,7 +124,7 @@ fn runs_are_gone_through_and_a_call_that_was_not_recorded_is_counted_as_diverged
 
 #[test]
 fn the_spend_cap_and_an_interruption_stop_a_run_where_it_is() {
-    let home = home("replay-whole-cap", 2);
+    let home = home_of("replay-whole-cap", 2);
     let llm = Llm::start(SCRIPT);
     // Three calls of $0.000162.
     let capped = arguments(&llm, &["--json", "--max-cost", "0.0005", "--concurrency", "1"]);
@@ -141,7 +141,7 @@ fn the_spend_cap_and_an_interruption_stop_a_run_where_it_is() {
 
 #[test]
 fn what_became_of_whole_runs_is_said_with_what_nobody_can_tell() {
-    let home = home("replay-whole-text", 4);
+    let home = home_of("replay-whole-text", 4);
     let llm = Llm::start(SCRIPT);
     let plan = home.run(&arguments(&llm, &["--dry-run"])).ok();
     expect![[r#"
@@ -226,6 +226,12 @@ fn enough_runs_decide_and_the_runs_own_checks_decide_about_other_words() {
     let judged = &failing["judgement"];
     assert_eq!((&judged["verdict"], &judged["reason"]), (&json!("withdrawn"), &json!("worse")), "{judged:#}");
     assert_eq!(judged["cited"][0]["contrast"], "fails_check");
+    // That a check passes does not make another label the recorded one.
+    let label = "[[reply]]\nmatch = { contains = \"is in Oslo\" }\ntext = \"In Bergen\"\nusage = { input = 1000, output = 20 }\n";
+    let other = Llm::start(&format!("{label}\n{WORDY}"));
+    home.write("arc-eval.toml", "[[check]]\nid = \"says where\"\nkind = \"output\"\nregex = \"In [A-Z]\"\n");
+    let wrong = home.run(&arguments(&other, &["--json", "--margin", "0.1"])).json();
+    assert_eq!((&wrong["judgement"]["verdict"], &wrong["different"]), (&json!("withdrawn"), &json!(40)), "{wrong:#}");
     // The advice to switch carries it.
     let cost = home.run(&["cost"]).ok();
     assert!(cost.contains("withdrawn"), "{cost}");
@@ -263,7 +269,18 @@ fn a_judge_decides_about_other_words_where_it_says_the_same_in_both_orders() {
     let (found, _) = judged("replay-judge-moody", moody);
     assert_eq!((&found["judgement"]["verdict"], &found["undecided"]), (&json!("stopped"), &json!(40)), "{found:#}");
 
-    let home = home("replay-judge-self", 1);
+    // What the judge was paid before counts under the cap, also before it is asked again.
+    let home = Home::new("replay-judge-cap");
+    home.write("runs.json", runs(40, |_| 1));
+    home.run(&["import", "runs.json"]).ok();
+    let llm = Llm::start(&format!("[[reply]]\nmatch = {{ contains = \"<answer-1\" }}\ntext = \"same\"\n\n{WORDY}"));
+    let some = home.run(&arguments(&llm, &["--json", "--judge", "gpt-4.1", "--calls", "20"])).json();
+    assert!(some["spent"].as_u64().unwrap() > 20 * 162_000, "{some:#}");
+    let more = home.run(&arguments(&llm, &["--json", "--judge", "gpt-4.1", "--max-cost", "0.015"])).json();
+    assert!(more["asked_now"].as_u64().unwrap() > 0 && more["spent"].as_u64().unwrap() <= 15_000_000, "{more:#}");
+    assert_eq!(more["stopped"], "the next call could have exceeded the spend cap");
+
+    let home = home_of("replay-judge-self", 1);
     let llm = Llm::start(WORDY);
     let own = home.run(&arguments(&llm, &["--judge", "gpt-4o-mini"]));
     assert!(own.code == Some(2) && own.stderr.contains("nobody judges their own answers"), "{}", own.stderr);

@@ -58,7 +58,7 @@ test("what calls without counts would have cost is said beside the unknown cost"
   );
   const header = (await screen.findByRole("heading", { level: 1 })).closest("header");
   expect(header?.textContent).toContain(
-    "Costunknown: token counts were not recorded; about $0.00265 by the text of 2 such calls, 1 not estimated",
+    "Costunknown: token counts were not recorded; about $0.00265 by the text of 2 calls without token counts, 1 not estimated",
   );
 });
 

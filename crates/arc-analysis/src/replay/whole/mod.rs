@@ -106,15 +106,15 @@ pub enum End {
 }
 
 impl End {
-    /// Returns how the run stands to the recorded one, where the run's checks of its output say nothing
-    /// ([`super::passes_checks`]) by comparing the answers. As good an answer after other tool calls is undecided: what
+    /// Returns how the run stands to the recorded one. The run's checks of its output ([`super::passes_checks`]) decide about
+    /// an answer in other words; one that fails them is different whatever its words. As good an answer after other tool calls is undecided: what
     /// else they did is not known; and so is a walk that left the recording.
     pub fn agreement(&self, passes_checks: Option<bool>) -> Agreement {
         let Self::Answered { agreement, has_same_calls, .. } = self else { return Agreement::Undecided };
-        let agreement = match passes_checks {
-            Some(true) => Agreement::Same,
-            Some(false) => Agreement::Different,
-            None => *agreement,
+        let agreement = match (passes_checks, agreement) {
+            (Some(false), _) => Agreement::Different,
+            (Some(true), Agreement::Undecided) => Agreement::Same,
+            (_, agreement) => *agreement,
         };
         if agreement == Agreement::Same && !has_same_calls { Agreement::Undecided } else { agreement }
     }

@@ -42,7 +42,7 @@ use crate::{
 };
 use endpoint::Endpoint;
 use journal::Journal;
-use opinion::Judge;
+use opinion::{Case, Judge};
 use plan::{Plan, Target};
 use proofs::Models;
 use work::{Done, Limits};
@@ -89,6 +89,7 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
     let (clock, to) = (app.clone(), target.clone());
     let (plan, done) = until_stopped(move |stop| {
         let now = || clock.now();
+        let limits = with_paid(limits, judge.as_ref(), &own, || work::known_cases(&plan, &journal, &to, &own))?;
         let mut done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &now)?;
         if let Some(judge) = judge {
             done.decide(judge.ask_all(&done.in_other_words, (limits, done.spent), &own, stop, &now)?);
@@ -142,6 +143,7 @@ async fn run_whole(
     let (clock, to, own) = (app.clone(), target.clone(), own.to_vec());
     let (plan, done) = until_stopped(move |stop| {
         let now = || clock.now();
+        let limits = with_paid(limits, judge.as_ref(), &own, || whole_run::known_cases(&plan, &journal, &to, &own))?;
         let mut done = whole_run::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &now)?;
         if let Some(judge) = judge {
             let cases = done.in_other_words(&plan);
@@ -150,7 +152,7 @@ async fn run_whole(
         Ok((plan, done))
     })
     .await?;
-    let proof = whole_run::proof(agent, &plan, target, &done, app.now(), arguments.margin);
+    let proof = whole_run::worth::proof(agent, &plan, target, &done, app.now(), arguments.margin);
     let proof = Proof { judge: arguments.judge.clone(), ..proof };
     if is_stored {
         proofs::keep(&folder, &proof)?;
@@ -182,7 +184,21 @@ fn judge(arguments: &Replay, target: &Target, folder: &Path, own: &[PriceOverrid
 }
 
 fn limits(arguments: &Replay, cap: Option<NanoUsd>) -> Limits {
-    Limits { cap, concurrency: arguments.concurrency.into(), repeat_unanswered: arguments.repeat_unanswered }
+    let concurrency = arguments.concurrency.into();
+    Limits { cap, concurrency, repeat_unanswered: arguments.repeat_unanswered, paid: NanoUsd::ZERO }
+}
+
+/// Counts what a judge was paid before under the cap.
+fn with_paid(
+    limits: Limits,
+    judge: Option<&Judge>,
+    own: &[PriceOverride],
+    cases: impl FnOnce() -> Vec<Case>,
+) -> Result<Limits, Failure> {
+    match judge {
+        Some(judge) => Ok(Limits { paid: judge.paid(&cases(), own)?, ..limits }),
+        None => Ok(limits),
+    }
 }
 
 /// Does what blocks beside the runtime, and tells it when somebody asks to stop.

@@ -64,6 +64,13 @@ pub(super) struct Judge {
 }
 
 impl Judge {
+    /// Returns what was paid for its earlier answers about these.
+    pub(super) fn paid(&self, cases: &[Case], own: &[PriceOverride]) -> Result<NanoUsd, Failure> {
+        let journal = Journal::open(&self.folder, &self.target)?;
+        let questions = cases.iter().filter_map(|case| questions(case, &self.target, own)).flatten();
+        Ok(questions.map(|question| paid(&question, journal.state(question.key), &self.target, own)).sum())
+    }
+
     /// Asks about every case, within what is left under the cap after so much was `spent`.
     pub(super) fn ask_all(
         &self,
@@ -91,22 +98,13 @@ fn ask_all(
     let mut spent = spent;
     let mut open = Vec::new();
     for question in &questions {
-        match journal.state(question.key) {
-            Some(State::Answered(answer)) => spent = spent + cost(answer, question.estimate, target, own).0,
-            Some(State::Unanswered(estimate)) => {
-                spent = spent + *estimate;
-                if limits.repeat_unanswered {
-                    open.push(question);
-                }
-                continue;
-            }
-            Some(State::Refused(_)) => {}
-            None => {
-                open.push(question);
-                continue;
-            }
+        let state = journal.state(question.key);
+        spent = spent + paid(question, state, target, own);
+        match state {
+            Some(State::Unanswered(_)) if !limits.repeat_unanswered => {}
+            Some(State::Unanswered(_)) | None => open.push(question),
+            Some(State::Answered(_) | State::Refused(_)) => opinions.from_journal += 1,
         }
-        opinions.from_journal += 1;
     }
     let progress = output::progress("judging", open.len());
     let purse = Purse::new(journal, spent, limits.cap, (target, own), stop, now);
@@ -136,6 +134,15 @@ fn ask_all(
     (opinions.asked_now, opinions.spent) = (kept.asked, kept.spent);
     (opinions.stop, opinions.trouble) = (kept.stop, kept.trouble);
     Ok(opinions)
+}
+
+/// Returns what a question has cost so far.
+fn paid(question: &Question, state: Option<&State>, target: &Target, own: &[PriceOverride]) -> NanoUsd {
+    match state {
+        Some(State::Answered(answer)) => cost(answer, question.estimate, target, own).0,
+        Some(State::Unanswered(estimate)) => *estimate,
+        Some(State::Refused(_)) | None => NanoUsd::ZERO,
+    }
 }
 
 impl Opinions {

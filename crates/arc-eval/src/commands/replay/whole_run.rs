@@ -3,6 +3,8 @@
 //! `arc_analysis::replay::Walk` decides what is asked next and where a run is left; here it is asked. Requests that a
 //! replay of single calls made are in the same journal, so what was asked there is not asked again.
 
+pub(super) mod worth;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -13,9 +15,7 @@ use arc_analysis::{
     billed_spans,
     checks::{Check, Checks, declared_in},
     reliability::rate,
-    replay::{
-        Agreement, Basis, Contrast, End, Pair, Proof, RecordedCall, Recording, Stop, Walk, basis, judge, passes_checks,
-    },
+    replay::{Agreement, Contrast, End, Proof, RecordedCall, Recording, Stop, Walk},
 };
 use arc_app::App;
 use arc_catalog::PriceOverride;
@@ -28,9 +28,8 @@ use arc_model::{
 use super::{
     endpoint::Endpoint,
     journal::{Answer, Journal, State},
-    opinion::{Case, Opinions},
+    opinion::Case,
     plan::{self, Target},
-    proofs::Models,
     purse::{Purse, cost},
     select,
     work::{Limits, spread, words},
@@ -260,8 +259,10 @@ impl Recorded {
             match walk.take(&self.recording, &answer.messages) {
                 None => {}
                 Some(End::Diverged(why)) => break Fate::Diverged { because: why },
-                Some(end @ End::Answered { contrast, has_same_calls, .. }) => {
+                Some(end @ End::Answered { agreement, contrast, has_same_calls }) => {
                     let passes_checks = self.passes_checks(&answer.messages);
+                    // What the words decide already, checks that pass do not change.
+                    let passes_checks = passes_checks.filter(|passes| !passes || agreement == Agreement::Undecided);
                     let contrast = match passes_checks {
                         Some(true) => None,
                         Some(false) => Some(Contrast::FailsCheck),
@@ -289,65 +290,11 @@ impl Recorded {
             trace_id: self.trace_id,
             step: steps,
             recorded_steps: self.settings.len() as u64,
+            left_path: !walk.is_on_path(),
             recorded_cost: self.cost,
             replayed_cost: spent.filter(|_| matches!(fate, Fate::Answered(_))),
             fate,
         }
-    }
-}
-
-impl Recorded {
-    /// Returns whether an answer passes the checks of the output that the recorded one passes.
-    fn passes_checks(&self, answer: &[Message]) -> Option<bool> {
-        let (agent, task) = &self.who;
-        let checks = self.checks.0.iter().chain(&self.checks.1);
-        let recorded = &self.recording.calls().last()?.answer;
-        passes_checks(checks.filter(|check| check.applies_to(agent, task.as_ref())), recorded, answer)
-    }
-
-    /// Returns what a judge may be asked about.
-    fn case(&self, report: &RunReport) -> Option<Case> {
-        let Fate::Answered(Answered { replayed: Some(replayed), .. }) = &report.fate else { return None };
-        let last = self.recording.calls().last()?;
-        let recorded = words(&last.answer);
-        Some(Case { trace_id: self.trace_id, span_id: last.span_id, recorded, replayed: replayed.clone() })
-    }
-
-    /// Takes over what a judge said.
-    fn decide(&self, report: &mut RunReport, opinions: &Opinions) {
-        let last = self.recording.calls().last().map(|call| call.span_id);
-        let said = last.and_then(|last| opinions.of(self.trace_id, last));
-        if let (Fate::Answered(answered), Some(said)) = (&mut report.fate, said) {
-            (answered.agreement, answered.by_judge) = (said, true);
-        }
-    }
-
-    /// Returns the run as one pair, where it was gone through or left the recording.
-    fn pair(&self, report: &RunReport) -> Option<Pair> {
-        let last = self.recording.calls().last()?;
-        let compared = basis(&last.answer, last.schema.as_ref())?;
-        let (basis, agreement, contrast) = match &report.fate {
-            Fate::Answered(Answered { agreement, contrast, by_judge: true, .. }) => {
-                (Basis::Judge, *agreement, *contrast)
-            }
-            Fate::Answered(Answered { agreement, contrast, passes_checks, .. }) => {
-                (passes_checks.map_or(compared, |_| Basis::Checks), *agreement, *contrast)
-            }
-            Fate::Diverged { .. } => (compared, Agreement::Undecided, Some(Contrast::Diverged)),
-            Fate::Refused { .. } => (compared, Agreement::Undecided, Some(Contrast::Refused)),
-            Fate::Unanswered | Fate::NotAsked { .. } | Fate::NotFinished => return None,
-        };
-        Some(Pair {
-            trace_id: self.trace_id,
-            span_id: last.span_id,
-            basis,
-            agreement,
-            contrast,
-            recorded_cost: report.recorded_cost,
-            replayed_cost: report.replayed_cost,
-            recorded_ns: None,
-            replayed_ns: None,
-        })
     }
 }
 
@@ -371,23 +318,35 @@ pub(super) struct Done {
     pub(super) spent: NanoUsd,
 }
 
-impl Done {
-    /// Returns what a judge may be asked about.
-    pub(super) fn in_other_words(&self, plan: &Plan) -> Vec<Case> {
-        plan.runs.iter().zip(&self.runs).filter_map(|(run, report)| run.case(report)).collect()
-    }
+/// How far earlier attempts came.
+struct Known {
+    runs: Vec<RunReport>,
+    spent: NanoUsd,
+    from_journal: u64,
+}
 
-    /// Takes over what a judge said of answers in other words.
-    pub(super) fn decide(&mut self, plan: &Plan, opinions: Opinions) {
-        for (run, report) in plan.runs.iter().zip(&mut self.runs) {
-            run.decide(report, &opinions);
+fn known(plan: &Plan, journal: &Journal, target: &Target, own: &[PriceOverride]) -> Known {
+    let (mut spent, mut from_journal) = (NanoUsd::ZERO, 0);
+    let mut ask = |request: &Request| match journal.state(request.key) {
+        Some(State::Answered(answer)) => {
+            from_journal += 1;
+            spent = spent + cost(answer, request.estimate.unwrap_or_default(), target, own).0;
+            Got::Answer(answer.clone())
         }
-        self.asked_now += opinions.asked_now;
-        self.from_journal += opinions.from_journal;
-        self.spent = opinions.spent;
-        self.stop = self.stop.or(opinions.stop);
-        self.trouble = self.trouble.take().or(opinions.trouble);
-    }
+        Some(State::Unanswered(estimate)) => {
+            spent = spent + *estimate;
+            Got::Unanswered
+        }
+        Some(State::Refused(why)) => Got::Refused(why.clone()),
+        None => Got::Nothing,
+    };
+    let runs = plan.runs.iter().map(|run| run.walk(target, own, &mut ask)).collect();
+    Known { runs, spent, from_journal }
+}
+
+/// Returns what a judge may have been asked about already.
+pub(super) fn known_cases(plan: &Plan, journal: &Journal, target: &Target, own: &[PriceOverride]) -> Vec<Case> {
+    plan.cases(&known(plan, journal, target, own).runs)
 }
 
 /// Goes through every run: several at once, the calls of each in order.
@@ -401,24 +360,9 @@ pub(super) fn ask_all(
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<Done, Failure> {
     // First as far as earlier attempts came: what they cost counts before anything is asked.
-    let (mut spent, mut from_journal) = (NanoUsd::ZERO, 0);
-    for run in &plan.runs {
-        run.walk(target, own, &mut |request| match journal.state(request.key) {
-            Some(State::Answered(answer)) => {
-                from_journal += 1;
-                spent = spent + cost(answer, request.estimate.unwrap_or_default(), target, own).0;
-                Got::Answer(answer.clone())
-            }
-            Some(State::Unanswered(estimate)) => {
-                spent = spent + *estimate;
-                Got::Unanswered
-            }
-            Some(State::Refused(why)) => Got::Refused(why.clone()),
-            None => Got::Nothing,
-        });
-    }
+    let Known { spent, from_journal, .. } = known(plan, &journal, target, own);
     let progress = output::progress("asking", plan.runs.len());
-    let purse = Purse::new(journal, spent, limits.cap, (target, own), stop, now);
+    let purse = Purse::new(journal, spent + limits.paid, limits.cap, (target, own), stop, now);
     let reports = Mutex::new(BTreeMap::new());
     let ask = |request: &Request| {
         match purse.state(request.key) {
@@ -449,14 +393,14 @@ pub(super) fn ask_all(
     progress.finish();
     let kept = purse.close()?;
     let runs = reports.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
-    Ok(Done { runs, stop: kept.stop, trouble: kept.trouble, asked_now: kept.asked, from_journal, spent: kept.spent })
-}
-
-/// Decides whether the model does as well, and keeps what that rests on.
-pub(super) fn proof(agent: &AgentName, plan: &Plan, target: &Target, done: &Done, at: Timestamp, margin: f64) -> Proof {
-    let pairs: Vec<Pair> = plan.runs.iter().zip(&done.runs).filter_map(|(run, report)| run.pair(report)).collect();
-    let models = Models { from: &plan.models, rows: &plan.rows, to_row: plan.to_row.as_ref() };
-    Proof { whole_runs: true, ..models.proof(agent, target, (at, done.spent), judge(&pairs, margin, done.stop)) }
+    Ok(Done {
+        runs,
+        stop: kept.stop,
+        trouble: kept.trouble,
+        asked_now: kept.asked,
+        from_journal,
+        spent: kept.spent - limits.paid,
+    })
 }
 
 /// Sums up what came of it.

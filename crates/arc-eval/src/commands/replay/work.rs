@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use arc_analysis::replay::{Agreement, Contrast, Pair, Stop, compare};
+use arc_analysis::replay::{Agreement, Basis, Contrast, Pair, Stop, compare};
 use arc_catalog::PriceOverride;
 use arc_model::{Message, NanoUsd, Timestamp};
 
@@ -26,6 +26,8 @@ pub(super) struct Limits {
     pub(super) concurrency: usize,
     /// Calls that may have been paid for without an answer are asked again.
     pub(super) repeat_unanswered: bool,
+    /// What counts under the cap besides: a judge's earlier answers.
+    pub(super) paid: NanoUsd,
 }
 
 /// What came of it.
@@ -92,7 +94,7 @@ pub(super) fn ask_all(
     }
     let progress = output::progress("asking", plan.calls.len());
     (0..plan.calls.len() - open.len()).for_each(|_| progress.done());
-    let purse = Purse::new(journal, spent, limits.cap, (target, own), stop, now);
+    let purse = Purse::new(journal, spent + limits.paid, limits.cap, (target, own), stop, now);
     spread(limits.concurrency, open.into_iter(), &|call: &Call| {
         if !purse.begin(call.key, call.estimate) {
             return false;
@@ -105,34 +107,51 @@ pub(super) fn ask_all(
     progress.finish();
     let kept = purse.close()?;
     (done.stop, done.trouble) = (kept.stop, kept.trouble);
-    (done.asked_now, done.spent) = (kept.asked, kept.spent);
-    for call in &plan.calls {
-        match kept.journal.state(call.key) {
-            None => {}
-            Some(State::Answered(answer)) => {
-                let pair = pair(call, answer, target, own);
-                if pair.as_ref().is_some_and(|pair| pair.contrast == Some(Contrast::OtherWords)) {
-                    done.in_other_words.push(Case {
-                        trace_id: call.trace_id,
-                        span_id: call.span_id,
-                        recorded: words(&call.answer),
-                        replayed: words(&answer.messages),
+    (done.asked_now, done.spent) = (kept.asked, kept.spent - limits.paid);
+    done.compare(plan, &kept.journal, target, own);
+    Ok(done)
+}
+
+/// Returns what a judge may have been asked about already: answers of earlier times in other words.
+pub(super) fn known_cases(plan: &Plan, journal: &Journal, target: &Target, own: &[PriceOverride]) -> Vec<Case> {
+    let mut known = Done::default();
+    known.compare(plan, journal, target, own);
+    known.in_other_words
+}
+
+impl Done {
+    /// Compares all answers there are.
+    fn compare(&mut self, plan: &Plan, journal: &Journal, target: &Target, own: &[PriceOverride]) {
+        for call in &plan.calls {
+            match journal.state(call.key) {
+                None => {}
+                Some(State::Answered(answer)) => {
+                    let pair = pair(call, answer, target, own);
+                    // Of arguments of tools nobody but the tool can say whether they mean the same.
+                    let is_prose =
+                        |pair: &Pair| pair.basis != Basis::ToolCalls && pair.contrast == Some(Contrast::OtherWords);
+                    if pair.as_ref().is_some_and(is_prose) {
+                        self.in_other_words.push(Case {
+                            trace_id: call.trace_id,
+                            span_id: call.span_id,
+                            recorded: words(&call.answer),
+                            replayed: words(&answer.messages),
+                        });
+                    }
+                    self.pairs.extend(pair);
+                }
+                Some(State::Refused(why)) => {
+                    *self.refused.entry(why.clone()).or_default() += 1;
+                    self.pairs.push(Pair {
+                        agreement: Agreement::Undecided,
+                        contrast: Some(Contrast::Refused),
+                        ..unanswered(call)
                     });
                 }
-                done.pairs.extend(pair);
+                Some(State::Unanswered(_)) => self.unanswered += 1,
             }
-            Some(State::Refused(why)) => {
-                *done.refused.entry(why.clone()).or_default() += 1;
-                done.pairs.push(Pair {
-                    agreement: Agreement::Undecided,
-                    contrast: Some(Contrast::Refused),
-                    ..unanswered(call)
-                });
-            }
-            Some(State::Unanswered(_)) => done.unanswered += 1,
         }
     }
-    Ok(done)
 }
 
 /// Works through these on so many threads, until none is left or `each` says that it is enough.
