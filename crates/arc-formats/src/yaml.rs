@@ -1,6 +1,7 @@
 //! YAML to JSON: recordings of HTTP exchanges are written in it.
 //!
-//! Only what JSON has: keys are texts, tags but `!!binary` say nothing, and what aliases repeat is bounded.
+//! Only what JSON has: keys are texts, never lists or objects, tags but `!!binary` say nothing, and what aliases repeat is
+//! bounded.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -13,8 +14,10 @@ pub(crate) const BINARY: &str = "!binary";
 
 /// Deepest nesting that is read, as with JSON.
 const MAX_DEPTH: usize = 128;
-/// Most values that aliases may repeat in one document.
-const MAX_REPEATED: usize = 1 << 20;
+/// Most bytes that aliases may repeat in one document.
+const MAX_REPEATED: usize = 64 << 20;
+/// What a value takes besides its text.
+const BYTES_OF_VALUE: usize = 32;
 /// Lines that are looked at to tell whether a text is a recording in YAML.
 const LINES_LOOKED_AT: usize = 16;
 /// Fields at the top of recordings. A text is only taken for YAML by these: nearly every text is YAML of some kind.
@@ -62,18 +65,18 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(text, style, tag.as_deref());
-                self.put(value, anchor);
+                self.put(value, anchor)?;
             }
             Event::SequenceStart(anchor, _) => self.start(json!([]), anchor)?,
             Event::MappingStart(anchor, _) => self.start(json!({}), anchor)?,
-            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::SequenceEnd | Event::MappingEnd => self.end()?,
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).cloned().unwrap_or_default();
                 self.repeated = self.repeated.saturating_add(size(&value));
                 if self.repeated > MAX_REPEATED {
                     return Err("its aliases repeat too much".to_owned());
                 }
-                self.put(value, 0);
+                self.put(value, 0)?;
             }
             _ => {}
         }
@@ -88,13 +91,14 @@ impl Builder {
         Ok(())
     }
 
-    fn end(&mut self) {
-        if let Some(Open { value, anchor, .. }) = self.open.pop() {
-            self.put(value, anchor);
+    fn end(&mut self) -> Result<(), String> {
+        match self.open.pop() {
+            Some(Open { value, anchor, .. }) => self.put(value, anchor),
+            None => Ok(()),
         }
     }
 
-    fn put(&mut self, value: Json, anchor: usize) {
+    fn put(&mut self, value: Json, anchor: usize) -> Result<(), String> {
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());
         }
@@ -108,30 +112,38 @@ impl Builder {
                 None => {
                     *key = Some(match value {
                         Json::String(text) => text,
+                        // As a text, one within the other would double its quotes with each level.
+                        Json::Array(_) | Json::Object(_) => return Err("a list or an object is a key in it".to_owned()),
                         other => other.to_string(),
                     });
                 }
             },
             Some(_) => {}
         }
+        Ok(())
     }
 
     /// Closes what is open and returns the whole.
     fn close(mut self) -> Option<Json> {
         while !self.open.is_empty() {
-            self.end();
+            // What cannot be a key is left out.
+            let _ = self.end();
         }
         self.root
     }
 }
 
-/// Counts the values in a value.
+/// Returns about how many bytes a value takes.
 fn size(value: &Json) -> usize {
-    match value {
-        Json::Array(items) => items.iter().map(size).fold(1, usize::saturating_add),
-        Json::Object(fields) => fields.values().map(size).fold(1, usize::saturating_add),
-        _ => 1,
-    }
+    let inner = match value {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(size).fold(0, usize::saturating_add),
+        Json::Object(fields) => {
+            fields.iter().map(|(name, value)| size(value).saturating_add(name.len())).fold(0, usize::saturating_add)
+        }
+        _ => 0,
+    };
+    inner.saturating_add(BYTES_OF_VALUE)
 }
 
 fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Json {
@@ -180,11 +192,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_or_an_object_is_no_key() {
+        let (value, problem) = read("interactions:\n- a: 1\n? [b]\n: 2\n");
+        assert_eq!(value, Some(json!({"interactions": [{"a": 1}]})));
+        assert!(problem.is_some_and(|problem| problem.contains("is a key")));
+        // As a text, each would be twice as long as the one within.
+        let nested = format!("{}x{}", "{ ".repeat(100), " : y }".repeat(100));
+        assert!(read(&nested).1.is_some());
+    }
+
+    #[test]
     fn aliases_that_repeat_each_other_and_deep_nesting_are_refused() {
         let levels =
             (1..12).map(|level| format!("a{level}: &a{level} [{}]\n", format!("*a{}, ", level - 1).repeat(10)));
         let bomb = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", levels.collect::<String>());
         assert!(read(&bomb).1.is_some_and(|problem| problem.contains("aliases")));
         assert!(read(&"[".repeat(500)).1.is_some());
+        let long = format!("- &a {}\n{}", "x".repeat(1 << 20), "- *a\n".repeat(100));
+        assert!(read(&long).1.is_some_and(|problem| problem.contains("aliases")));
     }
 }
