@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Room to record that memory ran out; the system gives it only once it is written to, which nobody does.
+_reserve = [bytearray(256 << 10)]
+
 _said: set[str] = set()
 _said_lock = RLock()
 failures = 0
@@ -27,6 +30,12 @@ def attempt(action: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
     except Exception as error:
         note(error)
         return None
+
+
+def make_room(error: BaseException) -> None:
+    """Gives back what was held for the case that a program dies because it gets no more memory."""
+    if isinstance(error, MemoryError):
+        _reserve.clear()
 
 
 def logger() -> logging.Logger:

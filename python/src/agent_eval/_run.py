@@ -14,7 +14,7 @@ from time import perf_counter_ns
 
 from ._core import process_id
 from ._framework import version_of_framework
-from ._guard import attempt
+from ._guard import attempt, make_room
 from ._span import Event, Value, exception_event, exception_message, new_span_id, new_trace_id, type_name
 from ._typing import Any, Callable, Mapping, Protocol
 from .transport import Transport, spans_of
@@ -204,6 +204,7 @@ class Run:
 
     def failed(self, error: BaseException) -> None:
         """Ends the run: an exception left it. Being cancelled, and leaving with an exit code, is told apart."""
+        make_room(error)
         with self.trace.lock:
             if self.ended or self._termination is not None:
                 return

@@ -104,10 +104,10 @@ class ArcTracer:
         return RunBlock(self, task, trial, session, user, step_limit)
 
     def check(self, id: str, kind: str, **keys: Any) -> None:
-        """Declares what has to be so in every run that starts from now on: ``tracer.check("told", "output", regex="R-")``.
+        """Declares what has to be so in every run from now on: ``tracer.check("told", "output", regex="R-")``.
 
-        Kinds and keys are those of ``[[check]]`` in ``arc-eval.toml``, see the guide on checks; ``where`` may be written
-        ``where_``. It is the server that evaluates them.
+        Kinds and keys are those of ``[[check]]`` in ``arc-eval.toml``, see the guide on checks; ``where`` may be
+        written ``where_``. It is the server that evaluates them.
         """
         declared = {"id": id, "kind": kind, **{name.rstrip("_"): value for name, value in keys.items()}}
         self._settings.checks.append(declared)
