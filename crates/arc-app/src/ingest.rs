@@ -10,7 +10,7 @@ use std::{
 
 use arc_formats::{Decoded, decode_otlp_json, decode_otlp_logs_json, decode_otlp_logs_protobuf, decode_otlp_protobuf};
 use arc_model::{Diagnostic, DiagnosticSeverity, Json, Place, ProjectId, Span};
-use arc_store::Appended;
+use arc_store::{Appended, StoreError};
 
 use crate::{App, AppError, capture::service_of};
 
@@ -96,7 +96,8 @@ impl App {
         };
         let all = self.inner.traces.append_read(Arc::new(read), self.now()).await?;
         let Some((format, service, diagnostics)) = noticed.get().cloned() else {
-            return Err(AppError::Invalid("the store did not read the request".to_owned()));
+            let source = "the store did not read what it was to store".into();
+            return Err(AppError::Store(StoreError::Corrupt { attempted: "append spans".to_owned(), source }));
         };
         if format.is_none() {
             return Err(AppError::Unreadable(diagnostics));
@@ -104,22 +105,21 @@ impl App {
         let mut appended = Appended::default();
         let mut failed = Ok(());
         for (own, one) in all {
+            let stored = async {
+                let one = one?;
+                self.ensure_project(&own).await?;
+                Ok::<_, AppError>(one)
+            };
             // What is stored counts, whatever becomes of the other projects' spans.
-            let stored = match one {
-                Ok(one) => self.ensure_project(&own).await.map(|()| one),
-                Err(error) => Err(error.into()),
-            };
-            let one = match stored {
-                Ok(one) => one,
-                Err(error) => {
-                    failed = failed.and(Err(error));
-                    continue;
+            match stored.await {
+                Ok(one) => {
+                    appended.new += one.new;
+                    appended.updated += one.updated;
+                    appended.unchanged += one.unchanged;
+                    self.count_request(&own, exporter, service.as_deref(), one.new, &[]).await;
                 }
-            };
-            appended.new += one.new;
-            appended.updated += one.updated;
-            appended.unchanged += one.unchanged;
-            self.count_request(&own, exporter, service.as_deref(), one.new, &[]).await;
+                Err(error) => failed = failed.and(Err(error)),
+            }
         }
         failed?;
         // What was rejected has no project of its own.

@@ -149,6 +149,11 @@ impl Progress {
         self.0.set_message(plain_line(name, 60));
     }
 
+    /// Says what was spent so far.
+    pub(crate) fn spent(&self, spent: arc_model::NanoUsd) {
+        self.step(&format!("{} spent", number::dollars(spent)));
+    }
+
     /// So many steps are done.
     pub(crate) fn at(&self, steps: usize) {
         self.0.set_position(steps as u64);

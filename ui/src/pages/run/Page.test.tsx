@@ -64,14 +64,14 @@ test("what calls without counts would have cost is said beside the unknown cost"
 
 test("what the run waited for is told by span, longest first", async () => {
   renderApp(at);
-  await userEvent.click(await screen.findByRole("button", { name: "6.20 s: 54% model, 39% tools, 7% neither" }));
+  await userEvent.click(await screen.findByRole("button", { name: "6.20 s: 54.0% model, 38.7% tools, 7.3% neither" }));
   const path = within(screen.getByRole("list", { name: "Critical path" }));
   expect(path.getAllByRole("listitem").map((item) => item.textContent)).toEqual([
-    "2.05 sorder_refill 33%",
-    "1.80 schat gpt-4o 29%",
-    "1.55 schat gpt-4o 25%",
-    "450 msHealthcare Assistant 7%",
-    "350 msfind_prescription 6%",
+    "2.05 sorder_refill 33.1%",
+    "1.80 schat gpt-4o 29.0%",
+    "1.55 schat gpt-4o 25.0%",
+    "450 msHealthcare Assistant 7.3%",
+    "350 msfind_prescription 5.6%",
   ]);
   expect(screen.getByText(/^1 streamed call: 420 ms to the first token on average; .* 520 ms after/)).toBeDefined();
   await userEvent.click(path.getByRole("button", { name: "find_prescription" }));

@@ -1,9 +1,9 @@
 // What the run waited for: model, tools and neither as one bar, then the spans of the critical path, longest first.
 import type { RunTiming } from "../../api/types.ts";
-import { plural } from "../../format/rate.ts";
+import { formatShare, plural } from "../../format/rate.ts";
 import { formatDuration } from "../../format/time.ts";
 import rows from "./rows.module.css";
-import { percent, waitedFor } from "./timing.ts";
+import { waitedFor } from "./timing.ts";
 import css from "./TimingList.module.css";
 import type { SpanTree } from "./tree.ts";
 
@@ -36,7 +36,7 @@ export function TimingList({ timing, tree, onSelect }: Props) {
                 <button type="button" className={rows.jump} onClick={() => onSelect(span)}>
                   {tree.byId.get(span)?.span.name || span}
                 </button>
-                <span className={rows.faint}> {percent(share)}</span>
+                <span className={rows.faint}> {formatShare(share)}</span>
               </span>
             </p>
           </li>

@@ -1,5 +1,6 @@
 // What a run waited for, in words and by span.
 import type { RunTiming } from "../../api/types.ts";
+import { formatShare } from "../../format/rate.ts";
 import { formatDuration } from "../../format/time.ts";
 
 export type Waited = { span: string; ns: number; share: number };
@@ -19,7 +20,7 @@ export function waitedFor(timing: RunTiming): { spans: Waited[]; rest: number } 
   return { spans, rest: longest.length - spans.length };
 }
 
-/** "6.20 s: 62% model, 30% tools, 8% neither". */
+/** "6.20 s: 54.0% model, 38.7% tools, 7.3% neither". */
 export function summariseTiming(timing: RunTiming): string | undefined {
   if (!timing.time_ns) return undefined;
   const parts: [number, string][] = [
@@ -27,15 +28,8 @@ export function summariseTiming(timing: RunTiming): string | undefined {
     [timing.tool_ns, "tools"],
     [timing.other_ns, "neither"],
   ];
-  const shares = parts.filter(([ns]) => ns > 0).map(([ns, name]) => `${percent(shareOf(ns, timing))} ${name}`);
+  const shares = parts.filter(([ns]) => ns > 0).map(([ns, name]) => `${formatShare(shareOf(ns, timing))} ${name}`);
   return `${formatDuration(timing.time_ns / 1e6)}: ${shares.join(", ")}`;
 }
 
 const shareOf = (ns: number, { time_ns }: RunTiming) => (time_ns ? ns / time_ns : 0);
-
-/** What is more than nothing is not shown as nothing, and what is not all not as all. */
-export function percent(share: number): string {
-  if (share > 0 && share < 0.005) return "<1%";
-  if (share < 1 && share > 0.995) return ">99%";
-  return `${(share * 100).toFixed(0)}%`;
-}

@@ -92,19 +92,19 @@ pub(super) async fn run(config: &Config, arguments: &Replay) -> Result<(), Failu
         let limits = with_paid(limits, judge.as_ref(), &own, || work::known_cases(&plan, &journal, &to, &own))?;
         let mut done = work::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &now)?;
         if let Some(judge) = judge {
-            done.decide(judge.ask_all(&done.in_other_words, (limits, done.spent), &own, stop, &now)?);
+            done.decide(judge.ask_all(&done.in_other_words, (limits, done.bill.spent), &own, stop, &now)?);
         }
         Ok((plan, done))
     })
     .await?;
     let models = Models { from: &plan.models, rows: &plan.rows, to_row: plan.to_row.as_ref() };
-    let judgement = replay::judge(&done.pairs, arguments.margin, done.stop);
-    let proof = models.proof(&agent, &target, (app.now(), done.spent), judgement);
+    let judgement = replay::judge(&done.pairs, arguments.margin, done.bill.stop);
+    let proof = models.proof(&agent, &target, (app.now(), done.bill.spent), judgement);
     let proof = Proof { judge: arguments.judge.clone(), ..proof };
     if is_stored {
         proofs::keep(&folder, &proof)?;
     }
-    let trouble = done.trouble.clone();
+    let trouble = done.bill.trouble.clone();
     output::replay::print(&report(proof, &plan, done, cap, path.display().to_string()), arguments.json)?;
     all_asked(trouble)
 }
@@ -147,7 +147,7 @@ async fn run_whole(
         let mut done = whole_run::ask_all(&plan, &endpoint, journal, limits, (&to, &own), stop, &now)?;
         if let Some(judge) = judge {
             let cases = done.in_other_words(&plan);
-            done.decide(&plan, judge.ask_all(&cases, (limits, done.spent), &own, stop, &now)?);
+            done.decide(&plan, judge.ask_all(&cases, (limits, done.bill.spent), &own, stop, &now)?);
         }
         Ok((plan, done))
     })
@@ -157,7 +157,7 @@ async fn run_whole(
     if is_stored {
         proofs::keep(&folder, &proof)?;
     }
-    let trouble = done.trouble.clone();
+    let trouble = done.bill.trouble.clone();
     output::whole_run::print(&whole_run::report(proof, plan, done, cap, &path), arguments.json)?;
     all_asked(trouble)
 }
@@ -313,8 +313,8 @@ fn report(proof: Proof, plan: &Plan, done: Done, cap: Option<NanoUsd>, journal: 
     Report {
         proof,
         calls_that_can_be_asked: plan.calls.len() as u64,
-        asked_now: done.asked_now,
-        from_journal: done.from_journal,
+        asked_now: done.bill.asked_now,
+        from_journal: done.bill.from_journal,
         unanswered: done.unanswered,
         refused: done.refused.into_iter().collect(),
         skipped: plan.skipped.clone().into_iter().collect(),

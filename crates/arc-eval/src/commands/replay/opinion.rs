@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::atomic::AtomicBool};
 
-use arc_analysis::replay::{Agreement, Basis, Pair, Stop};
+use arc_analysis::replay::{Agreement, Basis, Pair};
 use arc_catalog::PriceOverride;
 use arc_formats::encode::{Ask, encode};
 use arc_model::{Attributes, Message, NanoUsd, Role, SpanId, Timestamp, TraceId};
@@ -14,7 +14,7 @@ use super::{
     endpoint::Endpoint,
     journal::{Journal, State},
     plan::{self, Target},
-    purse::{Purse, cost},
+    purse::{Bill, Purse, cost},
     work::{Limits, spread},
 };
 use crate::{failure::Failure, output};
@@ -40,12 +40,8 @@ pub(super) struct Case {
 #[derive(Debug, Default)]
 pub(super) struct Opinions {
     of: BTreeMap<(TraceId, SpanId), Agreement>,
-    pub(super) asked_now: u64,
-    pub(super) from_journal: u64,
-    /// Everything that was asked so far, with what was spent before.
-    pub(super) spent: NanoUsd,
-    pub(super) stop: Option<Stop>,
-    pub(super) trouble: Option<String>,
+    /// With what was spent before.
+    pub(super) bill: Bill,
 }
 
 struct Question {
@@ -93,9 +89,8 @@ fn ask_all(
     stop: &AtomicBool,
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<Opinions, Failure> {
-    let mut opinions = Opinions::default();
     let questions: Vec<Question> = cases.iter().filter_map(|case| questions(case, target, own)).flatten().collect();
-    let mut spent = spent;
+    let (mut spent, mut from_journal) = (spent, 0);
     let mut open = Vec::new();
     for question in &questions {
         let state = journal.state(question.key);
@@ -103,37 +98,30 @@ fn ask_all(
         match state {
             Some(State::Unanswered(_)) if !limits.repeat_unanswered => {}
             Some(State::Unanswered(_)) | None => open.push(question),
-            Some(State::Answered(_) | State::Refused(_)) => opinions.from_journal += 1,
+            Some(State::Answered(_) | State::Refused(_)) => from_journal += 1,
         }
     }
     let progress = output::progress("judging", open.len());
     let purse = Purse::new(journal, spent, limits.cap, (target, own), stop, now);
     spread(limits.concurrency, open.into_iter(), &|question: &Question| {
-        if !purse.begin(question.key, question.estimate) {
-            return false;
-        }
-        let spent = purse.settle(question.key, question.estimate, endpoint.ask(&question.body, stop));
-        progress.step(&format!("{} spent", output::number::dollars(spent)));
+        let Some(spent) = purse.ask((question.key, question.estimate), endpoint, &question.body) else { return false };
+        progress.spent(spent);
         progress.done();
         true
     });
     progress.finish();
-    let kept = purse.close()?;
+    let (bill, journal) = purse.close(from_journal)?;
     let mut said: BTreeMap<(TraceId, SpanId), Vec<Agreement>> = BTreeMap::new();
     for question in &questions {
-        let word = match kept.journal.state(question.key) {
+        let word = match journal.state(question.key) {
             Some(State::Answered(answer)) => word(&answer.messages),
             _ => Agreement::Undecided,
         };
         said.entry(question.of).or_default().push(word);
     }
-    opinions.of = said
-        .into_iter()
-        .filter_map(|(of, said)| Some((of, said.first().copied().filter(|first| said.iter().all(|one| one == first))?)))
-        .collect();
-    (opinions.asked_now, opinions.spent) = (kept.asked, kept.spent);
-    (opinions.stop, opinions.trouble) = (kept.stop, kept.trouble);
-    Ok(opinions)
+    let agreed = |said: &[Agreement]| said.first().copied().filter(|first| said.iter().all(|one| one == first));
+    let of = said.into_iter().filter_map(|(of, said)| Some((of, agreed(&said)?))).collect();
+    Ok(Opinions { of, bill })
 }
 
 /// Returns what a question has cost so far.

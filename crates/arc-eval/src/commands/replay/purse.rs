@@ -11,11 +11,35 @@ use arc_catalog::PriceOverride;
 use arc_model::{NanoUsd, Timestamp, TraceId};
 
 use super::{
-    endpoint::Asked,
+    endpoint::{Asked, Endpoint},
     journal::{Answer, Journal, State},
     plan::{self, Target},
 };
 use crate::failure::Failure;
+
+/// What asking came to.
+#[derive(Debug, Default)]
+pub(super) struct Bill {
+    pub(super) asked_now: u64,
+    pub(super) from_journal: u64,
+    /// Everything that was asked so far, earlier attempts included.
+    pub(super) spent: NanoUsd,
+    /// Why it ended before everything was asked.
+    pub(super) stop: Option<Stop>,
+    /// What stopped it, in words, where somebody has to put something right.
+    pub(super) trouble: Option<String>,
+}
+
+impl Bill {
+    /// Adds what was asked after it, of which the sum includes what was spent before.
+    pub(super) fn go_on_with(&mut self, later: Self) {
+        self.asked_now += later.asked_now;
+        self.from_journal += later.from_journal;
+        self.spent = later.spent;
+        self.stop = self.stop.or(later.stop);
+        self.trouble = self.trouble.take().or(later.trouble);
+    }
+}
 
 /// The purse.
 pub(super) struct Purse<'a> {
@@ -29,19 +53,18 @@ pub(super) struct Purse<'a> {
 }
 
 /// What it holds.
-pub(super) struct Kept {
-    pub(super) journal: Journal,
+struct Kept {
+    journal: Journal,
     /// Everything that was asked so far, earlier attempts included.
-    pub(super) spent: NanoUsd,
+    spent: NanoUsd,
     /// Estimates of what is under way.
     reserved: NanoUsd,
     /// Whether a request waits for room under the cap: none goes before it.
     has_waiting: bool,
     /// Requests of this time.
-    pub(super) asked: u64,
-    pub(super) stop: Option<Stop>,
-    /// What stopped it, in words, where somebody has to put something right.
-    pub(super) trouble: Option<String>,
+    asked: u64,
+    stop: Option<Stop>,
+    trouble: Option<String>,
     failure: Option<Failure>,
 }
 
@@ -68,8 +91,14 @@ impl<'a> Purse<'a> {
         Self { kept: Mutex::new(kept), room: Condvar::new(), cap, target, own, stop, now }
     }
 
+    /// Asks, as soon as there is room under the cap, and returns what was spent so far; `None` when nothing may be asked any
+    /// more.
+    pub(super) fn ask(&self, (key, estimate): (TraceId, NanoUsd), endpoint: &Endpoint, body: &str) -> Option<NanoUsd> {
+        self.begin(key, estimate).then(|| self.settle(key, estimate, endpoint.ask(body, self.stop)))
+    }
+
     /// Says that a request is about to leave, and waits for room under the cap; `false` when it may not be asked.
-    pub(super) fn begin(&self, key: TraceId, estimate: NanoUsd) -> bool {
+    fn begin(&self, key: TraceId, estimate: NanoUsd) -> bool {
         let mut kept = self.lock();
         let mut is_waiting = false;
         loop {
@@ -105,7 +134,7 @@ impl<'a> Purse<'a> {
     }
 
     /// Writes down what became of a request, and returns what was spent so far.
-    pub(super) fn settle(&self, key: TraceId, estimate: NanoUsd, asked: Asked) -> NanoUsd {
+    fn settle(&self, key: TraceId, estimate: NanoUsd, asked: Asked) -> NanoUsd {
         let mut kept = self.lock();
         kept.reserved = kept.reserved - estimate;
         let written = match asked {
@@ -145,13 +174,11 @@ impl<'a> Purse<'a> {
         cost(answer, estimate, self.target, self.own)
     }
 
-    /// Returns what is in it.
-    pub(super) fn close(self) -> Result<Kept, Failure> {
+    /// Returns the bill, on which `from_journal` answers of earlier attempts stand, and the journal.
+    pub(super) fn close(self, from_journal: u64) -> Result<(Bill, Journal), Failure> {
         let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match kept.failure {
-            Some(failure) => Err(failure),
-            None => Ok(kept),
-        }
+        let Kept { journal, spent, asked, stop, trouble, failure, .. } = kept;
+        failure.map_or(Ok((Bill { asked_now: asked, from_journal, spent, stop, trouble }, journal)), Err)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

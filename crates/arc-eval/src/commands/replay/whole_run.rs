@@ -30,7 +30,7 @@ use super::{
     journal::{Answer, Journal, State},
     opinion::Case,
     plan::{self, Target},
-    purse::{Purse, cost},
+    purse::{Bill, Purse, cost},
     select,
     work::{Limits, spread, words},
 };
@@ -311,11 +311,7 @@ enum Got {
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) runs: Vec<RunReport>,
-    pub(super) stop: Option<Stop>,
-    pub(super) trouble: Option<String>,
-    pub(super) asked_now: u64,
-    pub(super) from_journal: u64,
-    pub(super) spent: NanoUsd,
+    pub(super) bill: Bill,
 }
 
 /// How far earlier attempts came.
@@ -372,11 +368,8 @@ pub(super) fn ask_all(
             None | Some(State::Unanswered(_)) => {}
         }
         let estimate = request.estimate.unwrap_or_default();
-        if !purse.begin(request.key, estimate) {
-            return Got::Nothing;
-        }
-        let spent = purse.settle(request.key, estimate, endpoint.ask(&request.body, stop));
-        progress.step(&format!("{} spent", output::number::dollars(spent)));
+        let Some(spent) = purse.ask((request.key, estimate), endpoint, &request.body) else { return Got::Nothing };
+        progress.spent(spent);
         match purse.state(request.key) {
             Some(State::Answered(answer)) => Got::Answer(answer),
             Some(State::Refused(why)) => Got::Refused(why),
@@ -391,16 +384,9 @@ pub(super) fn ask_all(
         true
     });
     progress.finish();
-    let kept = purse.close()?;
+    let (bill, _) = purse.close(from_journal)?;
     let runs = reports.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
-    Ok(Done {
-        runs,
-        stop: kept.stop,
-        trouble: kept.trouble,
-        asked_now: kept.asked,
-        from_journal,
-        spent: kept.spent - limits.paid,
-    })
+    Ok(Done { runs, bill: Bill { spent: bill.spent - limits.paid, ..bill } })
 }
 
 /// Sums up what came of it.
@@ -417,11 +403,11 @@ pub(super) fn report(proof: Proof, plan: Plan, done: Done, cap: Option<NanoUsd>,
         as_recorded_at_least: rate(counts.same, n),
         as_recorded_at_most: rate(counts.same + counts.undecided + counts.diverged, n),
         cost: RunCost::of(&done.runs),
-        spent: done.spent,
+        spent: done.bill.spent,
         max_cost: cap,
-        asked_now: done.asked_now,
-        from_journal: done.from_journal,
-        stopped: done.stop.map(|stop| match stop {
+        asked_now: done.bill.asked_now,
+        from_journal: done.bill.from_journal,
+        stopped: done.bill.stop.map(|stop| match stop {
             Stop::SpendCap => "the next call could have exceeded the spend cap",
             Stop::Interrupted => "interrupted; the same command goes on",
             Stop::Refused => "the provider let no more calls through",

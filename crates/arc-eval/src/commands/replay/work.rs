@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use arc_analysis::replay::{Agreement, Basis, Contrast, Pair, Stop, compare};
+use arc_analysis::replay::{Agreement, Basis, Contrast, Pair, compare};
 use arc_catalog::PriceOverride;
 use arc_model::{Message, NanoUsd, Timestamp};
 
@@ -15,7 +15,7 @@ use super::{
     journal::{Answer, Journal, State},
     opinion::{Case, Opinions},
     plan::{Call, Plan, Target},
-    purse::{Purse, cost},
+    purse::{Bill, Purse, cost},
 };
 use crate::{failure::Failure, output};
 
@@ -36,31 +36,11 @@ pub(super) struct Done {
     pub(super) pairs: Vec<Pair>,
     /// What a judge may be asked about.
     pub(super) in_other_words: Vec<Case>,
-    pub(super) stop: Option<Stop>,
-    /// What stopped it, in words, where somebody has to put something right.
-    pub(super) trouble: Option<String>,
-    pub(super) asked_now: u64,
-    pub(super) from_journal: u64,
     /// Calls that were begun and of which no answer came.
     pub(super) unanswered: u64,
     /// Calls that the provider refused, by what it said.
     pub(super) refused: BTreeMap<String, u64>,
-    /// Everything that was asked so far, earlier attempts included.
-    pub(super) spent: NanoUsd,
-}
-
-impl Done {
-    /// Takes over what a judge said of answers in other words.
-    pub(super) fn decide(&mut self, opinions: Opinions) {
-        for pair in self.pairs.iter_mut().filter(|pair| pair.contrast == Some(Contrast::OtherWords)) {
-            opinions.decide(pair);
-        }
-        self.asked_now += opinions.asked_now;
-        self.from_journal += opinions.from_journal;
-        self.spent = opinions.spent;
-        self.stop = self.stop.or(opinions.stop);
-        self.trouble = self.trouble.take().or(opinions.trouble);
-    }
+    pub(super) bill: Bill,
 }
 
 /// Asks every call that was not asked before, and compares all answers there are.
@@ -73,17 +53,16 @@ pub(super) fn ask_all(
     stop: &AtomicBool,
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<Done, Failure> {
-    let mut done = Done::default();
     let mut open = Vec::new();
-    let mut spent = NanoUsd::ZERO;
+    let (mut spent, mut from_journal) = (NanoUsd::ZERO, 0);
     for call in &plan.calls {
         match journal.state(call.key) {
             None => open.push(call),
             Some(State::Answered(answer)) => {
-                done.from_journal += 1;
+                from_journal += 1;
                 spent = spent + cost(answer, call.estimate, target, own).0;
             }
-            Some(State::Refused(_)) => done.from_journal += 1,
+            Some(State::Refused(_)) => from_journal += 1,
             Some(State::Unanswered(estimate)) => {
                 spent = spent + *estimate;
                 if limits.repeat_unanswered {
@@ -96,19 +75,15 @@ pub(super) fn ask_all(
     (0..plan.calls.len() - open.len()).for_each(|_| progress.done());
     let purse = Purse::new(journal, spent + limits.paid, limits.cap, (target, own), stop, now);
     spread(limits.concurrency, open.into_iter(), &|call: &Call| {
-        if !purse.begin(call.key, call.estimate) {
-            return false;
-        }
-        let spent = purse.settle(call.key, call.estimate, endpoint.ask(&call.body, stop));
-        progress.step(&format!("{} spent", output::number::dollars(spent)));
+        let Some(spent) = purse.ask((call.key, call.estimate), endpoint, &call.body) else { return false };
+        progress.spent(spent);
         progress.done();
         true
     });
     progress.finish();
-    let kept = purse.close()?;
-    (done.stop, done.trouble) = (kept.stop, kept.trouble);
-    (done.asked_now, done.spent) = (kept.asked, kept.spent - limits.paid);
-    done.compare(plan, &kept.journal, target, own);
+    let (bill, journal) = purse.close(from_journal)?;
+    let mut done = Done { bill: Bill { spent: bill.spent - limits.paid, ..bill }, ..Done::default() };
+    done.compare(plan, &journal, target, own);
     Ok(done)
 }
 
@@ -120,6 +95,14 @@ pub(super) fn known_cases(plan: &Plan, journal: &Journal, target: &Target, own: 
 }
 
 impl Done {
+    /// Takes over what a judge said of answers in other words.
+    pub(super) fn decide(&mut self, opinions: Opinions) {
+        for pair in self.pairs.iter_mut().filter(|pair| pair.contrast == Some(Contrast::OtherWords)) {
+            opinions.decide(pair);
+        }
+        self.bill.go_on_with(opinions.bill);
+    }
+
     /// Compares all answers there are.
     fn compare(&mut self, plan: &Plan, journal: &Journal, target: &Target, own: &[PriceOverride]) {
         for call in &plan.calls {

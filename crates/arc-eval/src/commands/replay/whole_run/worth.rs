@@ -25,7 +25,10 @@ pub(in crate::commands::replay) fn proof(
 ) -> Proof {
     let pairs: Vec<Pair> = plan.runs.iter().zip(&done.runs).filter_map(|(run, report)| run.pair(report)).collect();
     let models = Models { from: &plan.models, rows: &plan.rows, to_row: plan.to_row.as_ref() };
-    Proof { whole_runs: true, ..models.proof(agent, target, (at, done.spent), judge(&pairs, margin, done.stop)) }
+    Proof {
+        whole_runs: true,
+        ..models.proof(agent, target, (at, done.bill.spent), judge(&pairs, margin, done.bill.stop))
+    }
 }
 
 impl Plan {
@@ -46,11 +49,7 @@ impl Done {
         for (run, report) in plan.runs.iter().zip(&mut self.runs) {
             run.decide(report, &opinions);
         }
-        self.asked_now += opinions.asked_now;
-        self.from_journal += opinions.from_journal;
-        self.spent = opinions.spent;
-        self.stop = self.stop.or(opinions.stop);
-        self.trouble = self.trouble.take().or(opinions.trouble);
+        self.bill.go_on_with(opinions.bill);
     }
 }
 
