@@ -16,12 +16,12 @@ use crate::{
     registry,
 };
 
-/// Makes the canonical span and adds it to the output.
-pub(crate) fn push(raw: RawSpan, out: &mut Output) {
+/// Makes the canonical span and adds it to the output; `here` says where it was found, should anything be remarked.
+pub(crate) fn push(raw: RawSpan, here: &dyn Fn() -> Place, out: &mut Output) {
     let spoken = registry::DIALECTS.iter().filter(|dialect| dialect.speaks(&raw));
     let readings: Vec<Reading> = spoken.map(|dialect| dialect.read(&raw)).collect();
     let mut merge = Merge { readings, consumed: Vec::new() };
-    merge.remark(&raw.place, out);
+    merge.remark(here, out);
     let derived = merge.derived_tools();
     let span = assemble(raw, merge);
     out.spans.extend(derived.into_iter().map(|tool| tool_span(tool, &span)));
@@ -230,14 +230,14 @@ impl Merge {
         self.consumed.extend(used);
     }
 
-    fn remark(&mut self, place: &Place, out: &mut Output) {
+    fn remark(&mut self, here: &dyn Fn() -> Place, out: &mut Output) {
         for Remark { severity, message, once } in self.readings.iter_mut().flat_map(|reading| reading.remarks.drain(..))
         {
             match severity {
-                DiagnosticSeverity::Note if once => out.note_once(place.clone(), message),
-                DiagnosticSeverity::Note => out.note(place.clone(), message),
-                DiagnosticSeverity::Repaired => out.repaired(place.clone(), message),
-                DiagnosticSeverity::Rejected => out.rejected(place.clone(), message),
+                DiagnosticSeverity::Note if once => out.note_once(here(), message),
+                DiagnosticSeverity::Note => out.note(here(), message),
+                DiagnosticSeverity::Repaired => out.repaired(here(), message),
+                DiagnosticSeverity::Rejected => out.rejected(here(), message),
             }
         }
     }

@@ -61,7 +61,6 @@ pub(crate) fn push(event: Event, out: &mut Output) {
         scope,
         resource: resource.into(),
         position,
-        place,
         seen: Rc::clone(&out.seen),
     };
     match name.as_str() {
@@ -91,7 +90,7 @@ pub(crate) fn push(event: Event, out: &mut Output) {
         let what = if name == DETAILS { supplement::OPERATION } else { supplement::MESSAGE };
         raw.attributes.insert(supplement::ATTRIBUTE.to_owned(), Json::from(what));
     }
-    assemble::push(raw, out);
+    assemble::push(raw, &|| place.clone(), out);
 }
 
 impl Event {

@@ -1,8 +1,8 @@
 //! A span as it came over a wire that carries attributes, before any dialect has read it.
 
-use std::{rc::Rc, sync::Arc};
+use std::{borrow::Cow, rc::Rc, sync::Arc};
 
-use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
+use arc_model::{Attributes, Json, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 
 use crate::read::seen::Seen;
 
@@ -40,8 +40,6 @@ pub struct RawSpan {
     pub resource: Arc<Attributes>,
     /// Position in its source.
     pub position: u32,
-    /// Where it was found, for diagnostics.
-    pub place: Place,
     /// What was read before in its source.
     pub(crate) seen: Rc<Seen>,
 }
@@ -129,7 +127,7 @@ impl RawSpan {
 /// Parts of an OTLP span that the canonical span has no field for.
 pub(crate) struct Extras<'a> {
     pub(crate) kind: i64,
-    pub(crate) trace_state: String,
+    pub(crate) trace_state: Cow<'a, str>,
     pub(crate) scope_schema_url: &'a str,
     pub(crate) scope_attributes: &'a Attributes,
     pub(crate) dropped_attributes: u64,

@@ -72,13 +72,13 @@ fn read_trace(trace: Json, line: Option<u64>, pointer: String, out: &mut Output)
     // The first span without a parent is the run's.
     let mut about = Some(about(info));
     for (index, span) in spans.into_iter().enumerate() {
-        let here = place(line, format!("{pointer}/data/spans/{index}"));
+        let mut here = place(line, format!("{pointer}/data/spans/{index}"));
         let Json::Object(fields) = span else {
             out.rejected(here, format!("expected a span, found {}", describe_json(&span)));
             continue;
         };
-        if let Some(raw) = read_span(fields, &named, &mut about, here, out) {
-            assemble::push(raw, out);
+        if let Some(raw) = read_span(fields, &named, &mut about, &mut here, out) {
+            assemble::push(raw, &|| here.clone(), out);
         }
     }
 }
@@ -105,7 +105,7 @@ fn read_span(
     mut fields: Map<String, Json>,
     trace: &str,
     about: &mut Option<Attributes>,
-    here: Place,
+    here: &mut Place,
     out: &mut Output,
 ) -> Option<RawSpan> {
     // Version 2 keeps the ids in `context`.
@@ -113,15 +113,15 @@ fn read_span(
         fields.extend(context);
     }
     let written = take(&mut fields, &["span_id"]).unwrap_or_default();
-    let here = Place { span: written.as_str().map(str::to_owned), ..here };
+    here.span = written.as_str().map(str::to_owned);
     let span_id = match id(&written, SpanId::BYTES).map(|bytes| SpanId::from_slice(&bytes)) {
         Ok(Ok(id)) => id,
         Ok(Err(problem)) => {
-            out.rejected(here, format!("`span_id` is not valid: {problem}; the span is left out"));
+            out.rejected(here.clone(), format!("`span_id` is not valid: {problem}; the span is left out"));
             return None;
         }
         Err(problem) => {
-            out.rejected(here, format!("`span_id` is not valid: {problem}; the span is left out"));
+            out.rejected(here.clone(), format!("`span_id` is not valid: {problem}; the span is left out"));
             return None;
         }
     };
@@ -169,7 +169,6 @@ fn read_span(
         resource: Attributes::new().into(),
         seen: Rc::clone(&out.seen),
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
-        place: here,
     })
 }
 

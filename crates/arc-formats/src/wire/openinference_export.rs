@@ -141,8 +141,8 @@ fn read_record(record: Json, at: &At, seen: &mut Seen, out: &mut Output) {
         }
     };
     let parent_id = parent(take(&mut fields, &["parent_span_id"]), at, &here, out);
-    let raw = read_span(fields, (trace_id, span_id, parent_id), here.clone(), out);
-    assemble::push(raw, out);
+    let raw = read_span(fields, (trace_id, span_id, parent_id), &here, out);
+    assemble::push(raw, &|| here.clone(), out);
     let now = settle_identity(trace_id, span_id, here, seen, out);
     let at = At { parent: Some((span_id, now)), trace, ..at.clone() };
     read_children(children, "child_spans", &at, seen, out);
@@ -202,30 +202,30 @@ fn settle_identity(trace_id: TraceId, span_id: SpanId, here: Place, seen: &mut S
 
 type Ids = (TraceId, SpanId, Option<SpanId>);
 
-fn read_span(mut fields: Map<String, Json>, ids: Ids, here: Place, out: &mut Output) -> RawSpan {
+fn read_span(mut fields: Map<String, Json>, ids: Ids, here: &Place, out: &mut Output) -> RawSpan {
     let (trace_id, span_id, parent_id) = ids;
-    let start = time(&mut fields, &["timestamp", "start_time"], &here, out);
-    let end = time(&mut fields, &["end_time"], &here, out);
-    let end = end.or_else(|| Some(start?.plus_nanos(duration(&mut fields, &here, out)?)));
+    let start = time(&mut fields, &["timestamp", "start_time"], here, out);
+    let end = time(&mut fields, &["end_time"], here, out);
+    let end = end.or_else(|| Some(start?.plus_nanos(duration(&mut fields, here, out)?)));
     let status = take_text(&mut fields, &["status_code"]).unwrap_or_default();
     let status = StatusCode::from_text(&status).unwrap_or_else(|| {
         out.repaired(here.clone(), "the status code is none of Unset, Ok and Error; it counts as unset");
         StatusCode::Unset
     });
-    let mut resource = object(take(&mut fields, &["resource_attributes"]), "resource_attributes", &here, out);
+    let mut resource = object(take(&mut fields, &["resource_attributes"]), "resource_attributes", here, out);
     if let Some(service) = take_text(&mut fields, &["service_name"]) {
         resource.entry("service.name".to_owned()).or_insert_with(|| Json::from(service));
     }
     let scope = take_text(&mut fields, &["scope_name"]);
     let version = take_text(&mut fields, &["scope_version"]);
     let mut events = Vec::new();
-    for event in list(take(&mut fields, &["events"]), "events", &here, out) {
-        events.push(read_event(event, &here, out));
+    for event in list(take(&mut fields, &["events"]), "events", here, out) {
+        events.push(read_event(event, here, out));
     }
-    for log in list(take(&mut fields, &["logs"]), "logs", &here, out) {
-        events.push(read_log(log, &resource, &here, out));
+    for log in list(take(&mut fields, &["logs"]), "logs", here, out) {
+        events.push(read_log(log, &resource, here, out));
     }
-    let links = list(take(&mut fields, &["links"]), "links", &here, out);
+    let links = list(take(&mut fields, &["links"]), "links", here, out);
     let mut raw = RawSpan {
         trace_id,
         span_id,
@@ -235,18 +235,17 @@ fn read_span(mut fields: Map<String, Json>, ids: Ids, here: Place, out: &mut Out
         end,
         status,
         status_message: take_text(&mut fields, &["status_message"]).unwrap_or_default(),
-        attributes: object(take(&mut fields, &["span_attributes"]), "span_attributes", &here, out),
+        attributes: object(take(&mut fields, &["span_attributes"]), "span_attributes", here, out),
         events,
-        links: links.into_iter().filter_map(|link| read_link(link, &here, out)).collect(),
+        links: links.into_iter().filter_map(|link| read_link(link, here, out)).collect(),
         scope: scope.map(|name| Scope { name, version }),
         resource: resource.into(),
         seen: Rc::clone(&out.seen),
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
-        place: here,
     };
     raw.keep_extras(&Extras {
         kind: take_text(&mut fields, &["span_kind"]).map(|kind| span_kind_number(&kind)).unwrap_or_default(),
-        trace_state: take_text(&mut fields, &["trace_state"]).unwrap_or_default(),
+        trace_state: take_text(&mut fields, &["trace_state"]).unwrap_or_default().into(),
         scope_schema_url: "",
         scope_attributes: &Attributes::new(),
         dropped_attributes: 0,

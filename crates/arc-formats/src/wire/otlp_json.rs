@@ -258,12 +258,11 @@ fn read_span(span: Json, emitter: &Emitter<'_>, at: &At, out: &mut Output) {
         resource: Arc::clone(emitter.resource),
         seen: Rc::clone(&out.seen),
         position: u32::try_from(out.spans.len()).unwrap_or(u32::MAX),
-        place: here,
     };
     raw.keep_extras(&extras(&mut fields, emitter));
     fields.remove("flags");
     note_unknown(&fields, "span", at, out);
-    assemble::push(raw, out);
+    assemble::push(raw, &|| here.clone(), out);
 }
 
 fn reject_id(here: &Place, field: &str, problem: &str, out: &mut Output) {
@@ -279,7 +278,7 @@ fn extras<'a>(fields: &mut Map<String, Json>, emitter: &'a Emitter<'_>) -> Extra
     let mut count = |names: &[&str]| take(fields, names).as_ref().and_then(value::count).unwrap_or_default();
     Extras {
         kind,
-        trace_state,
+        trace_state: trace_state.into(),
         scope_schema_url: &emitter.schema_url,
         scope_attributes: &emitter.scope_attributes,
         dropped_attributes: count(&["droppedAttributesCount", "dropped_attributes_count"]),

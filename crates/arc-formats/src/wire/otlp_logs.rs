@@ -4,14 +4,15 @@
 //! left out, which the answer says. Not a wire of its own: a file of traces may hold logs as well.
 
 use arc_model::{Attributes, Json, Place, Scope, SpanId, Timestamp, TraceId};
-use opentelemetry_proto::tonic::{
-    collector::logs::v1::ExportLogsServiceRequest,
-    logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
-};
-use prost::Message as _;
 use serde_json::Map;
 
-use super::{any_value, describe_json, otlp_protobuf as protobuf, place, written_id::id_bytes};
+use super::{
+    any_value, describe_json,
+    otlp_protobuf::{self, Described},
+    place,
+    protobuf::{Fields, Malformed, check_frames, each_field, each_in},
+    written_id::id_bytes,
+};
 use crate::{
     log_event::{self, Event},
     output::Output,
@@ -27,24 +28,12 @@ const NO_ID: &str = "(no id)";
 /// Reads a request in protobuf; returns whether it was one. No bytes at all are a request without records.
 pub(crate) fn decode_protobuf(bytes: &[u8], out: &mut Output) -> bool {
     let mut reader = Reader::default();
-    match ExportLogsServiceRequest::decode(bytes) {
-        Ok(request) => {
-            for (index, logs) in request.resource_logs.into_iter().enumerate() {
-                reader.read_resource(logs, index, out);
-            }
-        }
-        Err(problem) => {
-            // One bad record, a text that is not UTF-8 perhaps, must not reject the others.
-            let Ok(request) = LooseRequest::decode(bytes) else {
-                let found = format!("expected the protobuf of an OTLP request, but it cannot be read: {problem}");
-                out.rejected(Place::default(), found);
-                return false;
-            };
-            for (index, logs) in request.resource_logs.into_iter().enumerate() {
-                let tight = logs.tighten(index, out);
-                reader.read_resource(tight, index, out);
-            }
-        }
+    let read = check_frames(bytes, &[1, 2, 2]).and_then(|()| {
+        each_in(bytes, 1, |index, resource_logs| reader.read_resource(resource_logs, index, out))
+    });
+    if let Err(problem) = read {
+        otlp_protobuf::reject_request(problem, out);
+        return false;
     }
     reader.finish(out);
     true
@@ -116,41 +105,57 @@ struct Reader {
 }
 
 impl Reader {
-    fn read_resource(&mut self, logs: ResourceLogs, index: usize, out: &mut Output) {
+    fn read_resource(&mut self, message: &[u8], index: usize, out: &mut Output) -> Result<(), Malformed> {
         let here = format!("/resourceLogs/{index}");
-        let described = logs.resource.unwrap_or_default();
-        let resource = protobuf::attributes(described.attributes, &|| place(None, here.as_str()), out);
+        let resource = Described::resource(message, &here, out).attributes;
         let mut emitter = Emitter { resource, scope: None };
-        for (index, scope_logs) in logs.scope_logs.into_iter().enumerate() {
+        each_in(message, 2, |index, scope_logs| {
             let here = format!("{here}/scopeLogs/{index}");
-            let described = scope_logs.scope.unwrap_or_default();
-            emitter.scope = scope(described.name, Some(described.version));
-            for (index, record) in scope_logs.log_records.into_iter().enumerate() {
-                self.read_record(record, &emitter, &format!("{here}/logRecords/{index}"), out);
-            }
-        }
+            (emitter.scope, _) = Described::scope(scope_logs, &here, out).into_scope();
+            each_in(scope_logs, 2, |index, message| {
+                let mut here = place(None, format!("{here}/logRecords/{index}"));
+                here.span = Some(NO_ID.to_owned());
+                let said = out.diagnostics.len();
+                if let Err(problem) = self.read_record(message, &emitter, &mut here, out) {
+                    out.diagnostics.truncate(said);
+                    out.rejected(here, format!("this log record cannot be read: {problem}; it is left out"));
+                }
+                Ok(())
+            })
+        })
     }
 
-    fn read_record(&mut self, record: LogRecord, emitter: &Emitter, here: &str, out: &mut Output) {
-        let mut here = place(None, here);
-        here.span = Some(protobuf::written_id(&record.span_id));
-        let attributes = protobuf::attributes(record.attributes, &|| here.clone(), out);
-        let name = Some(record.event_name).filter(|name| !name.is_empty());
+    fn read_record(
+        &mut self,
+        message: &[u8],
+        emitter: &Emitter,
+        here: &mut Place,
+        out: &mut Output,
+    ) -> Result<(), Malformed> {
+        let mut record = RecordFields::default();
+        record.read(message)?;
+        here.span = Some(otlp_protobuf::written_id(record.span_id));
+        let mut attributes = Attributes::new();
+        each_field(message, 6, |pair| {
+            otlp_protobuf::add_attribute(&mut attributes, pair, &|| here.clone(), out)
+        })?;
+        let name = Some(record.event_name.to_owned()).filter(|name| !name.is_empty());
         let Some(name) = log_event::name(name, &attributes) else {
             self.other += 1;
-            return;
+            return Ok(());
         };
         let ids = || -> Result<(TraceId, SpanId), String> {
-            Ok((
-                TraceId::from_slice(&record.trace_id)
-                    .map_err(|problem| format!("`trace_id` is not valid: {problem}"))?,
-                SpanId::from_slice(&record.span_id).map_err(|problem| format!("`span_id` is not valid: {problem}"))?,
-            ))
+            let trace =
+                TraceId::from_slice(record.trace_id).map_err(|problem| format!("`trace_id` is not valid: {problem}"));
+            let span =
+                SpanId::from_slice(record.span_id).map_err(|problem| format!("`span_id` is not valid: {problem}"));
+            Ok((trace?, span?))
         };
-        let time = [record.time_unix_nano, record.observed_time_unix_nano].into_iter().find(|nanos| *nanos != 0);
+        let time = [record.time, record.observed].into_iter().find(|nanos| *nanos != 0);
         let at = time.and_then(|nanos| i64::try_from(nanos).ok()).map(Timestamp::from_nanos);
-        let body = protobuf::any_value(record.body);
-        self.push(ids(), Found { name, at, attributes, body }, emitter, here, out);
+        let body = otlp_protobuf::any_value(record.body, 0)?;
+        self.push(ids(), Found { name, at, attributes, body }, emitter, here.clone(), out);
+        Ok(())
     }
 
     fn read_json_scope(
@@ -276,51 +281,30 @@ fn items(written: Json, here: &Place, out: &mut Output) -> Vec<Json> {
     }
 }
 
-/// A request whose records are still bytes.
-#[derive(Clone, PartialEq, prost::Message)]
-struct LooseRequest {
-    #[prost(message, repeated, tag = "1")]
-    resource_logs: Vec<LooseResourceLogs>,
+/// The fields of a record that are there once.
+#[derive(Default)]
+struct RecordFields<'a> {
+    time: u64,
+    observed: u64,
+    body: &'a [u8],
+    trace_id: &'a [u8],
+    span_id: &'a [u8],
+    event_name: &'a str,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
-struct LooseResourceLogs {
-    #[prost(bytes = "vec", tag = "1")]
-    resource: Vec<u8>,
-    #[prost(message, repeated, tag = "2")]
-    scope_logs: Vec<LooseScopeLogs>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct LooseScopeLogs {
-    #[prost(bytes = "vec", tag = "1")]
-    scope: Vec<u8>,
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    log_records: Vec<Vec<u8>>,
-}
-
-impl LooseResourceLogs {
-    /// Reads what can be read and rejects each record that cannot.
-    fn tighten(self, index: usize, out: &mut Output) -> ResourceLogs {
-        let here = format!("/resourceLogs/{index}");
-        let resource = Some(protobuf::part(&self.resource, "resource", &here, out));
-        let mut tight = ResourceLogs { resource, ..ResourceLogs::default() };
-        for (index, loose) in self.scope_logs.into_iter().enumerate() {
-            let here = format!("{here}/scopeLogs/{index}");
-            let scope = Some(protobuf::part(&loose.scope, "scope", &here, out));
-            let mut scope_logs = ScopeLogs { scope, ..ScopeLogs::default() };
-            for (index, bytes) in loose.log_records.iter().enumerate() {
-                match LogRecord::decode(bytes.as_slice()) {
-                    Ok(record) => scope_logs.log_records.push(record),
-                    Err(problem) => {
-                        let mut place = place(None, format!("{here}/logRecords/{index}"));
-                        place.span = Some(NO_ID.to_owned());
-                        out.rejected(place, format!("this log record cannot be read: {problem}; it is left out"));
-                    }
-                }
+impl<'a> RecordFields<'a> {
+    fn read(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
+        Fields::of(message).each(|field| {
+            match field.number {
+                1 => self.time = field.fixed64()?,
+                5 => self.body = field.bytes()?,
+                9 => self.trace_id = field.bytes()?,
+                10 => self.span_id = field.bytes()?,
+                11 => self.observed = field.fixed64()?,
+                12 => self.event_name = field.text()?,
+                _ => {}
             }
-            tight.scope_logs.push(scope_logs);
-        }
-        tight
+            Ok(())
+        })
     }
 }
