@@ -189,6 +189,11 @@ impl Merge {
     fn parameters(&mut self) -> Attributes {
         let mut merged = Attributes::new();
         for found in self.readings.iter_mut().filter_map(|reading| reading.parameters.take()) {
+            if merged.is_empty() {
+                merged = found.value;
+                self.consumed.extend(found.from);
+                continue;
+            }
             let agrees = found.value.iter().all(|(name, value)| merged.get(name).is_none_or(|known| known == value));
             for (name, value) in found.value {
                 merged.entry(name).or_insert(value);
@@ -203,6 +208,11 @@ impl Merge {
     fn facts(&mut self) -> RunFacts {
         let mut merged = RunFacts::default();
         for found in self.readings.iter_mut().filter_map(|reading| reading.facts.take()) {
+            if merged.is_empty() {
+                merged = found.value;
+                self.consumed.extend(found.from);
+                continue;
+            }
             let before = merged.clone();
             merged.fill_from(&found.value);
             // What was said before must not differ from what is said here.

@@ -35,7 +35,7 @@ impl Dialect for OtelGenAi {
     }
 
     fn read(&self, span: &RawSpan) -> Reading {
-        let attributes = Reader::new(&span.attributes);
+        let attributes = Reader::of_many(&span.attributes);
         let kind = kind(attributes);
         let mut reading = Reading {
             // The operation says more than the kind; it stays among the attributes.

@@ -60,8 +60,8 @@ impl Default for Messages {
 impl Messages {
     /// Reads the three attributes, of a span or of the event that may carry them instead.
     fn add_attributes(&mut self, attributes: Reader<'_>, seen: &Seen, reading: &mut Reading, consume: bool) {
-        if let Some(parts) = attributes.get(INSTRUCTIONS).and_then(|value| instructions(value, reading)) {
-            self.input.value.extend(shared(parts));
+        if let Some(messages) = attributes.get(INSTRUCTIONS).and_then(|value| instructions(value, seen, reading)) {
+            self.input.value.extend(messages);
             self.input.from.extend(consume.then(|| INSTRUCTIONS.to_owned()));
         }
         for (name, is_output) in [(INPUT, false), (OUTPUT, true)] {
@@ -163,18 +163,26 @@ fn text_or_list(value: &Json, role: &str) -> Vec<Json> {
 }
 
 /// Reads instructions: parts, a text, or messages.
-fn instructions(value: &Json, reading: &mut Reading) -> Option<Vec<Message>> {
+fn instructions(value: &Json, seen: &Seen, reading: &mut Reading) -> Option<Vec<Arc<Message>>> {
+    if let Some(messages) = seen.instructions(value) {
+        return Some(messages);
+    }
     let items = list(value).unwrap_or_else(|| vec![value.clone()]);
     if items.iter().any(|item| item.get("role").is_some()) {
-        return Some(items.into_iter().map(|item| messages::read(item).message).collect());
+        return Some(shared(items.into_iter().map(|item| messages::read(item).message)));
     }
     let mut beside = Beside::default();
     let parts = read_content(Json::Array(items), &mut beside);
+    let is_whole = beside.lost.is_empty();
     for field in beside.lost {
         reading.note_once(format!("`{field}` in the parts of `{INSTRUCTIONS}` is not read"));
     }
     let says_something = parts.iter().any(|part| !matches!(part, Part::Text { text } if text.is_empty()));
-    says_something.then(|| vec![Message { role: Role::System, name: None, parts }])
+    let messages = says_something.then(|| shared([Message { role: Role::System, name: None, parts }]))?;
+    if is_whole {
+        seen.keep_instructions(value, &messages);
+    }
+    Some(messages)
 }
 
 /// Returns what an event says: its content as JSON, or its attributes.

@@ -54,15 +54,30 @@ impl<T> Found<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     attributes: &'a Attributes,
+    /// A bit for the shape of each name that is there.
+    shapes: u64,
+}
+
+/// Returns a bit for the shape of a name: most names that are asked for and not there have another shape than all that
+/// are, which is told without comparing them.
+fn shape(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
+    1 << ((bytes.len() * 7 + at(bytes.len() / 2) * 3 + at(bytes.len().wrapping_sub(1))) % 64)
 }
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(attributes: &'a Attributes) -> Self {
-        Self { attributes }
+        Self { attributes, shapes: u64::MAX }
+    }
+
+    /// Returns a reader for whom many names will be looked up.
+    pub(crate) fn of_many(attributes: &'a Attributes) -> Self {
+        Self { attributes, shapes: attributes.keys().fold(0, |shapes, name| shapes | shape(name)) }
     }
 
     pub(crate) fn get(self, name: &str) -> Option<&'a Json> {
-        self.attributes.get(name)
+        if self.shapes & shape(name) == 0 { None } else { self.attributes.get(name) }
     }
 
     /// Returns the value of the first name that can be read, and every name that says the same.
@@ -104,7 +119,13 @@ impl<'a> Reader<'a> {
 
     /// Returns whether some attribute's name begins with one of the prefixes.
     pub(crate) fn speaks(self, prefixes: &'a [&'a str]) -> bool {
-        prefixes.iter().any(|prefix| self.under(prefix).next().is_some())
+        // Names are in order, so most prefixes of others lie before the first or behind the last.
+        let (Some((first, _)), Some((last, _))) = (self.attributes.first_key_value(), self.attributes.last_key_value())
+        else {
+            return false;
+        };
+        let may_be = |prefix: &str| prefix <= last.as_str() && (prefix >= first.as_str() || first.starts_with(prefix));
+        prefixes.iter().any(|prefix| may_be(prefix) && self.under(prefix).next().is_some())
     }
 }
 

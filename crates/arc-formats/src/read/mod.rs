@@ -4,6 +4,7 @@ pub(crate) mod attributes;
 pub(crate) mod bodies;
 pub(crate) mod messages;
 pub(crate) mod parts;
+pub(crate) mod plain;
 pub(crate) mod provider;
 pub(crate) mod seen;
 pub(crate) mod tools;

@@ -13,7 +13,7 @@ use arc_model::{FinishReason, Json, Message, ToolDefinition};
 use foldhash::quality::RandomState;
 use serde_json::value::RawValue;
 
-use super::{messages, tools};
+use super::{messages, plain, tools};
 
 /// Most bytes of text remembered; beyond that everything is forgotten and read anew.
 const MOST_BYTES: usize = 16 << 20;
@@ -21,10 +21,14 @@ const MOST_BYTES: usize = 16 << 20;
 /// Remembers texts that were read whole: what anything is to be remarked about is read anew each time.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    messages: RefCell<HashMap<Box<str>, SeenMessage, RandomState>>,
-    tools: RefCell<HashMap<Box<str>, Vec<Arc<ToolDefinition>>, RandomState>>,
+    messages: Texts<SeenMessage>,
+    instructions: Texts<Vec<Arc<Message>>>,
+    tools: Texts<Vec<Arc<ToolDefinition>>>,
     bytes: Cell<usize>,
 }
+
+/// What texts said.
+type Texts<T> = RefCell<HashMap<Box<str>, T, RandomState>>;
 
 /// A message, and why the model stopped after it.
 pub(crate) type SeenMessage = (Arc<Message>, Option<FinishReason>);
@@ -42,12 +46,28 @@ impl Seen {
         if let Some(seen) = self.messages.borrow().get(text) {
             return Some(seen.clone());
         }
-        let read = messages::read(serde_json::from_str(text).ok()?);
-        let is_whole = read.problem.is_none() && read.rest.is_empty() && read.beside.lost.is_empty();
-        let seen = is_whole.then(|| (Arc::new(read.message), read.finish_reason))?;
+        let (message, finish_reason) = plain::read(text).or_else(|| {
+            let read = messages::read(serde_json::from_str(text).ok()?);
+            let is_whole = read.problem.is_none() && read.rest.is_empty() && read.beside.lost.is_empty();
+            is_whole.then_some((read.message, read.finish_reason))
+        })?;
+        let seen = (Arc::new(message), finish_reason);
         self.make_room(text);
         self.messages.borrow_mut().insert(text.into(), seen.clone());
         Some(seen)
+    }
+
+    /// Returns what instructions said when they were read before.
+    pub(crate) fn instructions(&self, value: &Json) -> Option<Vec<Arc<Message>>> {
+        self.instructions.borrow().get(value.as_str()?).cloned()
+    }
+
+    /// Remembers what instructions say.
+    pub(crate) fn keep_instructions(&self, value: &Json, messages: &[Arc<Message>]) {
+        if let Some(text) = value.as_str() {
+            self.make_room(text);
+            self.instructions.borrow_mut().insert(text.into(), messages.to_vec());
+        }
     }
 
     /// Reads definitions of tools, as [`tools::read_all`] does.
@@ -69,6 +89,7 @@ impl Seen {
         let bytes = self.bytes.get() + text.len();
         if bytes > MOST_BYTES {
             self.messages.borrow_mut().clear();
+            self.instructions.borrow_mut().clear();
             self.tools.borrow_mut().clear();
             self.bytes.set(text.len());
         } else {

@@ -28,9 +28,8 @@ const NO_ID: &str = "(no id)";
 /// Reads a request in protobuf; returns whether it was one. No bytes at all are a request without records.
 pub(crate) fn decode_protobuf(bytes: &[u8], out: &mut Output) -> bool {
     let mut reader = Reader::default();
-    let read = check_frames(bytes, &[1, 2, 2]).and_then(|()| {
-        each_in(bytes, 1, |index, resource_logs| reader.read_resource(resource_logs, index, out))
-    });
+    let read = check_frames(bytes, &[1, 2, 2])
+        .and_then(|()| each_in(bytes, 1, |index, resource_logs| reader.read_resource(resource_logs, index, out)));
     if let Err(problem) = read {
         otlp_protobuf::reject_request(problem, out);
         return false;
@@ -136,9 +135,7 @@ impl Reader {
         record.read(message)?;
         here.span = Some(otlp_protobuf::written_id(record.span_id));
         let mut attributes = Attributes::new();
-        each_field(message, 6, |pair| {
-            otlp_protobuf::add_attribute(&mut attributes, pair, &|| here.clone(), out)
-        })?;
+        each_field(message, 6, |pair| otlp_protobuf::add_attribute(&mut attributes, pair, &|| here.clone(), out))?;
         let name = Some(record.event_name.to_owned()).filter(|name| !name.is_empty());
         let Some(name) = log_event::name(name, &attributes) else {
             self.other += 1;

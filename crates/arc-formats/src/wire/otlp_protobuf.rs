@@ -70,9 +70,8 @@ fn only<'a>(field: Field<'a>, numbers: &[u64]) -> Result<&'a [u8], Malformed> {
 
 /// Reads a request; returns whether it was one. No bytes at all are a request without spans.
 pub(crate) fn decode_request(bytes: &[u8], out: &mut Output) -> bool {
-    let read = check_frames(bytes, &[1, 2, 2]).and_then(|()| {
-        each_in(bytes, 1, |index, resource_spans| read_resource(resource_spans, index, out))
-    });
+    let read = check_frames(bytes, &[1, 2, 2])
+        .and_then(|()| each_in(bytes, 1, |index, resource_spans| read_resource(resource_spans, index, out)));
     read.map_err(|problem| reject_request(problem, out)).is_ok()
 }
 
@@ -150,7 +149,8 @@ fn read_resource(message: &[u8], index: usize, out: &mut Output) -> Result<(), M
     each_in(message, 2, |index, scope_spans| {
         let here = format!("{here}/scopeSpans/{index}");
         let (scope, scope_attributes) = Described::scope(scope_spans, &here, out).into_scope();
-        let mut emitter = Emitter { resource: Arc::clone(&resource), scope, scope_attributes, schema_url: String::new() };
+        let mut emitter =
+            Emitter { resource: Arc::clone(&resource), scope, scope_attributes, schema_url: String::new() };
         each_in(scope_spans, 3, |_, url| {
             emitter.schema_url = String::from_utf8_lossy(url).into_owned();
             Ok(())

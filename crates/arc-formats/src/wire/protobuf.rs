@@ -84,18 +84,16 @@ impl<'a> Fields<'a> {
                 let length = usize::try_from(self.varint()?).map_err(|_| Malformed::BreaksOff)?;
                 Value::Bytes(self.take(length)?)
             }
-            3 if depth < DEEPEST_GROUP => {
-                loop {
-                    let (inner, kind) = self.tag()?;
-                    if kind == 4 {
-                        if inner == number {
-                            break Value::Group;
-                        }
-                        return Err(Malformed::Type);
+            3 if depth < DEEPEST_GROUP => loop {
+                let (inner, kind) = self.tag()?;
+                if kind == 4 {
+                    if inner == number {
+                        break Value::Group;
                     }
-                    self.value(inner, kind, depth + 1)?;
+                    return Err(Malformed::Type);
                 }
-            }
+                self.value(inner, kind, depth + 1)?;
+            },
             3 => return Err(Malformed::Depth),
             5 => {
                 self.array::<4>()?;
@@ -138,7 +136,8 @@ impl<'a> Fields<'a> {
 /// cannot be read is the only one left out.
 pub(super) fn check_frames(message: &[u8], path: &[u64]) -> Result<(), Malformed> {
     let Some((number, deeper)) = path.split_first() else { return Ok(()) };
-    Fields::of(message).each(|field| if field.number == *number { check_frames(field.bytes()?, deeper) } else { Ok(()) })
+    Fields::of(message)
+        .each(|field| if field.number == *number { check_frames(field.bytes()?, deeper) } else { Ok(()) })
 }
 
 /// Hands each field of this number to `read`.
