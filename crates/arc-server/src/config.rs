@@ -11,6 +11,8 @@ pub struct ServerConfig {
     pub upstreams: BTreeMap<String, String>,
     /// Largest body of a request in bytes, as sent and as unpacked.
     pub body_limit: usize,
+    /// How long to wait for more of a body that has begun.
+    pub body_patience: Duration,
     /// Bytes of OTLP requests that may be under way at once; beyond that senders are told to try again.
     pub bytes_in_flight: usize,
     /// Pause after which an event stream without events sends a sign of life.
@@ -25,6 +27,7 @@ impl Default for ServerConfig {
             allowed_hosts: Vec::new(),
             upstreams: BTreeMap::new(),
             body_limit: 64 * 1024 * 1024,
+            body_patience: Duration::from_secs(30),
             bytes_in_flight: 64 * 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             grace: Duration::from_secs(10),

@@ -2,6 +2,8 @@
 //!
 //! What a caller can act on is in the detail; what went wrong inside is logged and never sent.
 
+use std::time::Duration;
+
 use arc_app::AppError;
 use axum::{
     Json,
@@ -62,6 +64,12 @@ impl Problem {
     pub(crate) fn too_large(limit: usize) -> Self {
         let detail = format!("the body is larger than {limit} bytes, as sent or unpacked; send smaller batches");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
+    }
+
+    /// The body began and did not go on.
+    pub(crate) fn stalled(patience: Duration) -> Self {
+        let detail = format!("nothing more of the body came for {} s; send it again", patience.as_secs_f64());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "stalled", "The request did not go on", detail)
     }
 
     /// The body is of a type that is not read here.

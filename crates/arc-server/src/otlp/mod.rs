@@ -1,11 +1,12 @@
 //! OpenTelemetry's protocol: traces and logs, over HTTP and gRPC, as <https://opentelemetry.io/docs/specs/otlp/> has it.
 //!
 //! `http` and `grpc` say the same in two ways; both read a request with [`receive`]: what is under
-//! way is bounded (`admission`), bodies are unpacked within limits (`unpack`), and the application
+//! way is bounded (`admission`), bodies are read (`body`) and unpacked (`unpack`) within limits, and the application
 //! stores what is in them. A batch of which some records cannot be used is taken in, and the answer
 //! says which and why (`partial_success`). A success means durable.
 
 mod admission;
+mod body;
 mod grpc;
 pub(crate) mod http;
 mod unpack;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 use arc_app::{App, AppError, Ingested, OtlpEncoding, OtlpSignal};
 use arc_model::{Diagnostic, DiagnosticSeverity};
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::Bytes,
     http::{HeaderMap, header},
 };
 
 pub(crate) use admission::Admission;
+pub(crate) use body::read_body;
 pub(crate) use grpc::{export_logs as grpc_logs, export_traces as grpc_traces, unknown_method};
 use unpack::Packing;
 
@@ -58,40 +60,6 @@ pub(crate) struct Intake {
 struct Written {
     signal: OtlpSignal,
     encoding: OtlpEncoding,
-}
-
-/// Reads a body of at most the configured size.
-pub(crate) async fn read_body(
-    intake: &Intake,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(Bytes, admission::Admitted), Problem> {
-    let limit = intake.config.body_limit;
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > limit) {
-        return Err(Problem::too_large(limit));
-    }
-    let mut admitted = intake.admission.admit(length.unwrap_or(admission::UNKNOWN_BYTES))?;
-    let bytes = to_bytes(body, limit).await.map_err(|error| {
-        if is_over_limit(&error) {
-            Problem::too_large(limit)
-        } else {
-            Problem::invalid(format!("the body broke off: {error}"))
-        }
-    })?;
-    admitted.resize(bytes.len())?;
-    Ok((bytes, admitted))
-}
-
-fn is_over_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string() == "length limit exceeded" {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// Unpacks the bytes of a request and stores what is in them; returns once that is durable.

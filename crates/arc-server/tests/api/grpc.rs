@@ -15,8 +15,9 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tower::ServiceExt as _;
 
-use crate::{Server, id};
+use crate::{Server, id, never, stalled};
 
+const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 struct Port {
@@ -126,4 +127,88 @@ async fn a_host_that_is_not_this_machine_is_refused_here_too() {
     let port = Port::open(ServerConfig::default()).await;
     let request = Request::post(TRACES).header(header::HOST, "evil.example").body(Body::empty()).unwrap();
     assert_eq!(port.grpc.oneshot(request).await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn events_that_come_as_logs_complete_their_span() {
+    use opentelemetry_proto::tonic::{
+        collector::logs::v1::ExportLogsServiceRequest,
+        common::v1::{AnyValue, KeyValue, any_value::Value},
+        logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+    };
+    let port = Port::open(ServerConfig::default()).await;
+    read(port.call(TRACES, None, &request(&[vec![1; 8]])).await).await;
+    let content = KeyValue {
+        key: "content".into(),
+        value: Some(AnyValue { value: Some(Value::StringValue("Hi".into())) }),
+        ..KeyValue::default()
+    };
+    let record = LogRecord {
+        trace_id: vec![0xaa; 16],
+        span_id: vec![1; 8],
+        time_unix_nano: 1_772_445_600_000_000_001,
+        event_name: "gen_ai.user.message".into(),
+        attributes: vec![content],
+        ..LogRecord::default()
+    };
+    let lost = LogRecord { span_id: vec![2; 3], ..record.clone() };
+    let scope_logs = vec![ScopeLogs { log_records: vec![record, lost], ..ScopeLogs::default() }];
+    let request =
+        ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] };
+    let (status, _, answer) = read(port.call(LOGS, None, &request.encode_to_vec()).await).await;
+    let partial = ExportTraceServiceResponse::decode(answer.slice(5..)).unwrap().partial_success.unwrap();
+    assert_eq!((status.as_str(), partial.rejected_spans), ("0", 1));
+    assert!(partial.error_message.contains("span 020202: `span_id` is not valid"), "{}", partial.error_message);
+    assert_eq!(port.stored().await, 1);
+    let run = port.server.app.run(&"default".into(), id('a').parse::<TraceId>().unwrap()).await.unwrap().unwrap();
+    assert_eq!(run.spans[0].messages_in[0].joined_text(), "Hi");
+}
+
+/// `google.rpc.Status` with one detail, `google.rpc.RetryInfo`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Details {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[tokio::test]
+async fn who_is_put_off_is_told_when_to_try_again() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+    let port = Port::open(ServerConfig { bytes_in_flight: 1_000, ..ServerConfig::default() }).await;
+    let waiting = stalled(TRACES).header(header::CONTENT_TYPE, "application/grpc");
+    let router = port.grpc.clone();
+    #[expect(clippy::disallowed_methods, reason = "the test stops it")]
+    let held = tokio::spawn(router.oneshot(waiting.body(never()).unwrap()));
+    tokio::task::yield_now().await;
+    let response = port.call(TRACES, None, &request(&[vec![1; 8]])).await;
+    let details = STANDARD_NO_PAD.decode(&response.headers()["grpc-status-details-bin"]).unwrap();
+    let details = Details::decode(details.as_slice()).unwrap();
+    assert_eq!((response.headers()["grpc-status"].to_str().unwrap(), details.code), ("8", 8));
+    assert_eq!(details.details[0].type_url, "type.googleapis.com/google.rpc.RetryInfo");
+    // RetryInfo.retry_delay.seconds = 1.
+    assert_eq!(details.details[0].value, [0x0a, 2, 0x08, 1]);
+    held.abort();
+    let _ = held.await;
+    assert_eq!(read(port.call(TRACES, None, &request(&[vec![1; 8]])).await).await.0, "0");
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_go_on_gives_its_room_back() {
+    let patience = std::time::Duration::from_millis(20);
+    let config = ServerConfig { bytes_in_flight: 1_000, body_patience: patience, ..ServerConfig::default() };
+    let port = Port::open(config).await;
+    let waiting = stalled(TRACES).header(header::CONTENT_TYPE, "application/grpc");
+    let (status, said, _) = read(port.grpc.clone().oneshot(waiting.body(never()).unwrap()).await.unwrap()).await;
+    assert_eq!((status.as_str(), said.as_str()), ("4", "nothing more of the body came for 0.02 s; send it again"));
+    assert_eq!(read(port.call(TRACES, None, &request(&[vec![1; 8]])).await).await.0, "0");
 }

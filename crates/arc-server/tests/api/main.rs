@@ -40,6 +40,16 @@ use axum::{
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+/// Returns the beginning of a request whose body is announced.
+fn stalled(path: &str) -> axum::http::request::Builder {
+    Request::post(path).header(header::HOST, "localhost").header(header::CONTENT_LENGTH, "900")
+}
+
+/// Returns a body that does not come.
+fn never() -> Body {
+    Body::from_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>())
+}
+
 const NOON: &str = "2026-03-02T12:00:00Z";
 
 /// A server on an empty store, on a clock that stands still.

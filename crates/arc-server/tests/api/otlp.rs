@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
-use crate::{Server, id, show};
+use crate::{Server, id, never, show, stalled};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -240,13 +240,7 @@ async fn a_log_completes_its_span_whichever_comes_first() {
 async fn too_much_at_once_is_put_off_and_not_counted_as_lost() {
     let server = Server::configured(ServerConfig { bytes_in_flight: 1_000, ..ServerConfig::default() }).await;
     // A body that is announced and does not come holds its place.
-    let never = futures_util::stream::pending::<Result<&str, std::io::Error>>();
-    let waiting = Request::post("/v1/traces")
-        .header(header::HOST, "localhost")
-        .header("content-type", JSON)
-        .header("content-length", "900")
-        .body(Body::from_stream(never))
-        .unwrap();
+    let waiting = stalled("/v1/traces").header("content-type", JSON).body(never()).unwrap();
     let router = server.router.clone();
     #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
     let held = tokio::spawn(tower::ServiceExt::oneshot(router, waiting));
@@ -259,4 +253,39 @@ async fn too_much_at_once_is_put_off_and_not_counted_as_lost() {
     let _ = held.await;
     let now = post(&server, &[("content-type", JSON)], json(&id('a'), "1111111111111111")).await;
     assert_eq!(now.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_go_on_gives_its_room_back() {
+    let body_patience = std::time::Duration::from_millis(20);
+    let server =
+        Server::configured(ServerConfig { bytes_in_flight: 1_000, body_patience, ..ServerConfig::default() }).await;
+    let answer = server.send(stalled("/v1/traces").header("content-type", JSON).body(never()).unwrap()).await;
+    expect![[r#"
+        408 application/json
+        {
+          "code": 4,
+          "message": "nothing more of the body came for 0.02 s; send it again"
+        }
+    "#]]
+    .assert_eq(&show(answer).await);
+    let now = post(&server, &[("content-type", JSON)], json(&id('a'), "1111111111111111")).await;
+    assert_eq!(now.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_counts_as_it_comes() {
+    let mebibyte = 1024 * 1024;
+    let server = Server::configured(ServerConfig { bytes_in_flight: 3 * mebibyte, ..ServerConfig::default() }).await;
+    let waiting = stalled("/v1/traces").header("content-type", JSON).body(never()).unwrap();
+    let router = server.router.clone();
+    #[expect(clippy::disallowed_methods, reason = "the test stops it")]
+    let held = tokio::spawn(tower::ServiceExt::oneshot(router, waiting));
+    tokio::task::yield_now().await;
+    // Beside it there is room for the first mebibyte of this, and not for all of it.
+    let chunks = (0..3).map(move |_| Ok::<_, std::io::Error>(" ".repeat(mebibyte)));
+    let body = Body::from_stream(futures_util::stream::iter(chunks));
+    let request = Request::post("/v1/traces").header(header::HOST, "localhost").header("content-type", JSON);
+    assert_eq!(server.send(request.body(body).unwrap()).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    held.abort();
 }
