@@ -394,11 +394,15 @@ pub(super) fn any_value(message: &[u8], depth: u32) -> Result<Json, Malformed> {
         value = match field.number {
             1 => Json::String(field.text()?.to_owned()),
             2 => Json::Bool(field.varint()? != 0),
-            3 => Json::from(field.varint()?.cast_signed()),
+            // 8 is an index into a table that only profiles have.
+            3 | 8 => Json::from(field.varint()?.cast_signed()),
             4 => double(f64::from_bits(field.fixed64()?)),
             5 => {
                 let mut items = Vec::new();
-                each_in(field.bytes()?, 1, |_, item| Ok(items.push(any_value(item, depth + 1)?)))?;
+                each_in(field.bytes()?, 1, |_, item| {
+                    items.push(any_value(item, depth + 1)?);
+                    Ok(())
+                })?;
                 Json::Array(items)
             }
             6 => {
@@ -412,8 +416,6 @@ pub(super) fn any_value(message: &[u8], depth: u32) -> Result<Json, Malformed> {
             }
             // As JSON has it.
             7 => Json::String(STANDARD.encode(field.bytes()?)),
-            // An index into a table that only profiles have.
-            8 => Json::from(field.varint()?.cast_signed()),
             _ => return Ok(()),
         };
         Ok(())
