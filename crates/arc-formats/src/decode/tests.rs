@@ -216,7 +216,7 @@ fn records_of_several_formats_in_one_list_are_each_read_as_what_they_are() {
 
 #[test]
 fn a_place_in_a_list_of_several_formats_is_the_place_in_the_source() {
-    let run = r#"{"input": "q", "output": "a", "steps": [{"tool": "geo"}, {"no": "tool"}]}"#;
+    let run = r#"{"input": "q", "output": "a", "steps": [{"tool": "geo"}, 7]}"#;
     let (_, _, diagnostics) = outcome(format!("[{CHAT}, {CHAT}, {run}]").as_bytes());
     assert!(diagnostics.iter().any(|said| said.starts_with("f: at /2/steps/1: expected a step")), "{diagnostics:?}");
 }
