@@ -36,6 +36,7 @@ pub mod openinference_export;
 pub mod otlp_json;
 pub(crate) mod otlp_logs;
 pub mod otlp_protobuf;
+mod phoenix_record;
 mod protobuf;
 pub mod provider_response;
 pub mod pydantic_ai_messages;

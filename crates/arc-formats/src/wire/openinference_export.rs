@@ -1,7 +1,7 @@
 //! Span trees that tracing backends export: `{trace_id, spans: [{span_id, span_attributes, child_spans, …}]}`.
 //!
 //! Times are RFC 3339, durations ISO 8601, children are nested. Flat lists of the same records are read
-//! too. Log records of a span become events of it. Every record becomes a span: of two different
+//! too, and spans as Arize Phoenix writes them: as `{data: […]}`, in a list, or one in each line. Log records of a span become events of it. Every record becomes a span: of two different
 //! records with one id the second gets an id of its own.
 
 use std::{collections::BTreeMap, rc::Rc};
@@ -9,7 +9,9 @@ use std::{collections::BTreeMap, rc::Rc};
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use serde_json::Map;
 
-use super::{Match, Wire, describe_json, iso_duration, json_documents, place, some_item, written_id::id_bytes};
+use super::{
+    Match, Wire, describe_json, iso_duration, json_documents, phoenix_record, place, some_item, written_id::id_bytes,
+};
 use crate::{
     assemble,
     document::{Content, Document},
@@ -27,11 +29,12 @@ impl Wire for OpenInferenceExport {
     }
 
     fn name(&self) -> &'static str {
-        "Exported span trees with `span_attributes`"
+        "Exported span trees with `span_attributes`, and spans of Arize Phoenix"
     }
 
     fn expects(&self) -> &'static str {
-        "an exported trace, `{trace_id, spans: [{span_id, span_attributes, child_spans, …}]}`"
+        "an exported trace, `{trace_id, spans: [{span_id, span_attributes, child_spans, …}]}`, or spans \
+         `{context: {trace_id, span_id}, span_kind, attributes, …}`"
     }
 
     fn sniff(&self, content: &Content<'_>) -> Option<Match> {
@@ -39,8 +42,14 @@ impl Wire for OpenInferenceExport {
         if is_trace(value) || some_item(value, is_trace) {
             return Some(Match { score: 90, because: "its `spans` have `span_id` and `span_attributes`" });
         }
-        (is_record(value) || some_item(value, is_record))
-            .then_some(Match { score: 85, because: "its records have `span_id` and `span_attributes`" })
+        if is_record(value) || some_item(value, is_record) {
+            return Some(Match { score: 85, because: "its records have `span_id` and `span_attributes`" });
+        }
+        let spans = LISTS.iter().find_map(|name| value.get(*name)).unwrap_or(value);
+        (phoenix_record::is_span(value) || some_item(spans, phoenix_record::is_span)).then_some(Match {
+            score: 94,
+            because: "its spans have a `span_kind` and a `context` with ids, as Phoenix writes",
+        })
     }
 
     fn decode(&self, documents: Vec<Document<'_>>, out: &mut Output) {
@@ -62,6 +71,9 @@ impl Wire for OpenInferenceExport {
 fn is_record(value: &Json) -> bool {
     value.get("span_id").is_some() && (value.get("span_attributes").is_some() || value.get("child_spans").is_some())
 }
+
+/// Fields that hold the list of spans; the second is that of Phoenix.
+const LISTS: &[&str] = &["spans", "data"];
 
 fn is_trace(value: &Json) -> bool {
     value.get("spans").is_some_and(|spans| some_item(spans, is_record))
@@ -92,16 +104,17 @@ impl At {
 type Seen = BTreeMap<(TraceId, SpanId), (usize, u64)>;
 
 fn read_item(item: Json, at: &At, seen: &mut Seen, out: &mut Output) {
-    let mut trace = match item {
-        Json::Object(fields) if fields.get("spans").is_some_and(Json::is_array) => fields,
-        record => return read_record(record, at, seen, out),
+    let list = LISTS.iter().copied().find(|name| item.get(*name).is_some_and(Json::is_array));
+    let (mut trace, list) = match (item, list) {
+        (Json::Object(fields), Some(list)) => (fields, list),
+        (record, _) => return read_record(record, at, seen, out),
     };
     let id = take(&mut trace, &["trace_id"]).unwrap_or(Json::Null);
     let at = At { trace: id, ..at.clone() };
-    read_children(trace.remove("spans"), "spans", &at, seen, out);
+    read_children(trace.remove(list), list, &at, seen, out);
     for (name, value) in &trace {
         if !is_blank(value) {
-            out.note_once(at.place(), format!("the field `{name}` beside `spans` is not read"));
+            out.note_once(at.place(), format!("the field `{name}` beside `{list}` is not read"));
         }
     }
 }
@@ -121,6 +134,10 @@ fn read_children(children: Option<Json>, field: &str, at: &At, seen: &mut Seen, 
 }
 
 fn read_record(record: Json, at: &At, seen: &mut Seen, out: &mut Output) {
+    let record = match record {
+        Json::Object(fields) if phoenix_record::is_fields(&fields) => Json::Object(phoenix_record::to_record(fields)),
+        record => record,
+    };
     let Json::Object(mut fields) = record else {
         let place = Place { span: Some(NO_ID.to_owned()), ..at.place() };
         out.rejected(place, format!("expected a span, found {}", describe_json(&record)));
@@ -260,12 +277,27 @@ fn read_span(mut fields: Map<String, Json>, ids: Ids, here: &Place, out: &mut Ou
 
 fn time(fields: &mut Map<String, Json>, names: &[&str], here: &Place, out: &mut Output) -> Option<Timestamp> {
     let written = take(fields, names).filter(|value| !is_blank(value))?;
-    let time = written.as_str().and_then(Timestamp::parse);
+    let time = match &written {
+        Json::String(text) => Timestamp::parse(text),
+        number => number.as_i64().map(since_1970),
+    };
     if time.is_none() {
         let field = names.first().copied().unwrap_or_default();
         out.repaired(here.clone(), format!("`{field}` is not an RFC 3339 time; the time is unknown now"));
     }
     time
+}
+
+/// Returns a time that is a number. Data frames are written in milliseconds unless told otherwise; how large it is tells
+/// the unit, since a time of our days is of 10^9 seconds.
+const fn since_1970(number: i64) -> Timestamp {
+    let to_nanos = match number.unsigned_abs().checked_ilog10() {
+        None | Some(..=10) => 1_000_000_000,
+        Some(..=13) => 1_000_000,
+        Some(..=16) => 1_000,
+        Some(_) => 1,
+    };
+    Timestamp::from_nanos(number.saturating_mul(to_nanos))
 }
 
 fn duration(fields: &mut Map<String, Json>, here: &Place, out: &mut Output) -> Option<i64> {
