@@ -31,6 +31,35 @@ fn counts(call: &Call) -> (Option<u64>, Option<u64>) {
 }
 
 #[test]
+fn an_answer_of_gemini_reads_the_same_in_the_spelling_of_python() {
+    let python = json!({
+        "candidates": [{"content": {"role": "model", "parts": [
+                {"text": "I look.", "thought": null, "function_call": null, "inline_data": null},
+                {"text": null, "function_call": {"id": null, "name": "geo", "args": {"q_x": "Oslo"}}}]},
+            "finish_reason": "STOP", "finish_message": null, "token_count": null}],
+        "model_version": "gemini-x-1", "response_id": "r", "prompt_feedback": null, "parsed": null,
+        "usage_metadata": {"prompt_token_count": 10, "candidates_token_count": 3, "thoughts_token_count": 4,
+            "cached_content_token_count": 2, "tool_use_prompt_token_count": null, "traffic_type": "ON_DEMAND",
+            "prompt_tokens_details": [{"modality": "IMAGE", "token_count": 6}]}});
+    let api = json!({
+        "candidates": [{"content": {"role": "model", "parts": [
+                {"text": "I look."}, {"functionCall": {"name": "geo", "args": {"q_x": "Oslo"}}}]},
+            "finishReason": "STOP"}],
+        "modelVersion": "gemini-x-1", "responseId": "r",
+        "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 3, "thoughtsTokenCount": 4,
+            "cachedContentTokenCount": 2, "trafficType": "ON_DEMAND",
+            "promptTokensDetails": [{"modality": "IMAGE", "tokenCount": 6}]}});
+    let read = |answer: Value| {
+        let mut call = arc_formats::provider::answer(answer).unwrap();
+        call.raw_usage = None;
+        call
+    };
+    assert_eq!(read(python.clone()), read(api));
+    let usage = read(python).usage.unwrap();
+    assert_eq!((usage.input, usage.output, usage.cache_read, usage.image_input), (Some(10), Some(7), Some(2), Some(6)));
+}
+
+#[test]
 fn gemini_streams_in_a_list_or_as_events_and_its_results_are_joined_by_their_order() {
     let url = "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:streamGenerateContent";
     let request = json!({

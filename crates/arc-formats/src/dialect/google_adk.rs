@@ -2,16 +2,17 @@
 //!
 //! Goes before `otel_genai`: the spans that repeat the calls of several tools together are no calls.
 
-use arc_model::{FinishReason, Json, Message, RunFacts, SessionId, SpanKind, ToolDefinition, Usage};
+use arc_model::{FinishReason, Json, Message, RunFacts, SessionId, SpanKind, ToolDefinition};
 use serde_json::{Map, json};
 
 use super::{Dialect, Found, Reading};
 use crate::{
+    provider,
     raw::RawSpan,
     read::{
         attributes::Reader,
         messages, tools,
-        value::{count, is_blank, structured},
+        value::{is_blank, structured},
     },
 };
 
@@ -94,21 +95,7 @@ fn read_response(response: &Json, reading: &mut Reading) {
     }
     let reason = response.get("finish_reason").and_then(Json::as_str);
     reading.finish_reason = reason.map(|reason| Found::kept(FinishReason::from_text(reason)));
-    reading.usage = response.get("usage_metadata").and_then(usage);
-}
-
-/// Gemini counts cached tokens in the prompt, and thoughts beside the candidates.
-fn usage(metadata: &Json) -> Option<Usage> {
-    let at = |name: &str| metadata.get(name).and_then(count);
-    let thoughts = at("thoughts_token_count");
-    let counts = Usage {
-        input: at("prompt_token_count"),
-        output: at("candidates_token_count").map(|said| said.saturating_add(thoughts.unwrap_or(0))),
-        cache_read: at("cached_content_token_count"),
-        reasoning: thoughts,
-        ..Usage::default()
-    };
-    (!counts.is_empty()).then_some(counts)
+    reading.usage = response.get("usage_metadata").and_then(provider::usage::of);
 }
 
 /// Reads a content of the Gemini API. What a tool returned comes from the "user".

@@ -1,4 +1,5 @@
-//! Gemini's `generateContent` and `streamGenerateContent`, at Google AI and Vertex AI, and its Interactions.
+//! Gemini's `generateContent` and `streamGenerateContent`, at Google AI and Vertex AI: in the spelling of the API, and in
+//! that of Python, whose `model_dump()` writes `usage_metadata` and a null for every field that is not there.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::{
     fields::{self, Map, append, has_object, inner, objects, text},
     usage,
 };
-use crate::read::value::{count, take};
+use crate::read::value::{count, take, take_text};
 
 /// The shape.
 pub(super) struct Gemini;
@@ -25,9 +26,27 @@ const RENAMED: &[(&str, &str)] = &[
     ("topP", "top_p"),
     ("topK", "top_k"),
     ("candidateCount", "choice.count"),
+    ("candidate_count", "choice.count"),
     ("frequencyPenalty", "frequency_penalty"),
     ("presencePenalty", "presence_penalty"),
 ];
+
+// The names of fields in both spellings.
+const RESPONSE_ID: &[&str] = &["responseId", "response_id"];
+const MODEL_VERSION: &[&str] = &["modelVersion", "model_version"];
+const USAGE: &[&str] = &["usageMetadata", "usage_metadata"];
+const FINISH_REASON: &[&str] = &["finishReason", "finish_reason"];
+const FEEDBACK: &[&str] = &["promptFeedback", "prompt_feedback"];
+const BLOCK_REASON: &[&str] = &["blockReason", "block_reason"];
+
+/// Returns a field that says something.
+fn get<'a>(value: &'a Json, names: &[&str]) -> Option<&'a Json> {
+    names.iter().find_map(|name| value.get(*name).filter(|value| !value.is_null()))
+}
+
+fn says(fields: &Map, names: &[&str]) -> bool {
+    names.iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_null()))
+}
 
 impl Shape for Gemini {
     fn id(&self) -> &'static str {
@@ -43,7 +62,7 @@ impl Shape for Gemini {
     fn answers(&self, body: &Map) -> bool {
         let is_candidate = |candidate: &Json| candidate.pointer("/content/parts").is_some_and(Json::is_array);
         let candidates = body.get("candidates").and_then(Json::as_array);
-        let is_counted = has_object(body, "usageMetadata") && body.contains_key("modelVersion");
+        let is_counted = USAGE.iter().any(|name| has_object(body, name)) && says(body, MODEL_VERSION);
         candidates.is_some_and(|all| all.iter().any(is_candidate)) || is_counted
     }
 
@@ -86,27 +105,28 @@ impl Shape for Gemini {
 
     fn read_answer(&self, mut answer: Map, call: &mut Call) {
         call.operation.get_or_insert(Operation::Chat);
-        call.response_id = text(&mut answer, "responseId");
-        call.response_model = text(&mut answer, "modelVersion");
+        call.response_id = take_text(&mut answer, RESPONSE_ID);
+        call.response_model = take_text(&mut answer, MODEL_VERSION);
         for mut candidate in objects(&mut answer, "candidates") {
-            let reason = candidate.remove("finishReason").map(finish_reason);
+            let reason = take(&mut candidate, FINISH_REASON).filter(|reason| !reason.is_null()).map(finish_reason);
             if let Some(content) = candidate.remove("content") {
                 call.say(content_message(&content, "model"));
             }
             call.stop(reason);
         }
         answer.remove("candidates");
-        if let Some(why) = answer.get("promptFeedback").and_then(|feedback| feedback.get("blockReason")) {
+        let feedback = FEEDBACK.iter().find_map(|name| answer.get(*name));
+        if let Some(why) = feedback.and_then(|feedback| get(feedback, BLOCK_REASON)) {
             call.remark(format!(
                 "the provider blocked the request: {}",
                 why.as_str().unwrap_or("for a reason not said")
             ));
             call.stop(Some("content_filter".to_owned()));
         }
-        if let Some(counts) = inner(&mut answer, "usageMetadata") {
-            let tier = fields::peek(&counts, "serviceTier").or_else(|| fields::peek(&counts, "trafficType"));
-            call.service_tier = tier.map(str::to_owned);
-            let counts = Json::Object(counts);
+        if let Some(counts) = USAGE.iter().find_map(|name| inner(&mut answer, name)).map(Json::Object) {
+            let tier = get(&counts, &["serviceTier", "service_tier"]);
+            let tier = tier.or_else(|| get(&counts, &["trafficType", "traffic_type"]));
+            call.service_tier = tier.and_then(Json::as_str).map(str::to_owned);
             call.usage = usage::of(&counts);
             call.raw_usage = Some(counts);
         }
@@ -126,8 +146,8 @@ impl Shape for Gemini {
             chunk.remove("candidates");
             fields::overwrite(&mut body, chunk);
         }
-        let is_complete = !candidates.is_empty() && candidates.values().all(|one| one.contains_key("finishReason"))
-            || body.contains_key("promptFeedback");
+        let is_complete =
+            !candidates.is_empty() && candidates.values().all(|one| says(one, FINISH_REASON)) || says(&body, FEEDBACK);
         body.insert("candidates".to_owned(), candidates.into_values().map(Json::Object).collect());
         Folded { body, is_complete }
     }
@@ -221,9 +241,8 @@ pub(crate) fn content_message(content: &Json, speaker: &str) -> Json {
 }
 
 fn part(part: &Json) -> Json {
-    let either = |name: &str, other: &str| part.get(name).or_else(|| part.get(other));
-    let field =
-        |value: &Json, names: &[&str]| names.iter().find_map(|name| value.get(*name)).cloned().unwrap_or_default();
+    let either = |name: &str, other: &str| get(part, &[name, other]);
+    let field = |value: &Json, names: &[&str]| get(value, names).cloned().unwrap_or_default();
     if let Some(call) = either("functionCall", "function_call") {
         return json!({"type": "tool_call", "id": field(call, &["id"]), "name": field(call, &["name"]),
             "arguments": field(call, &["args"])});

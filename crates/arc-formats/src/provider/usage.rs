@@ -12,6 +12,8 @@ pub fn of(counts: &Json) -> Option<Usage> {
     let has = |name: &str| counts.get(name).is_some();
     let usage = if has("promptTokenCount") || has("candidatesTokenCount") || has("totalTokenCount") {
         of_gemini(counts)
+    } else if ["prompt_token_count", "candidates_token_count", "total_token_count"].into_iter().any(has) {
+        of_gemini(&camel_case(counts))
     } else if has("inputTokens") || has("outputTokens") {
         of_bedrock(counts)
     } else if ["billed_units", "tokens"].iter().any(|name| counts.get(*name).is_some_and(Json::is_object)) {
@@ -128,6 +130,25 @@ fn of_anthropic(counts: &Json) -> Usage {
         web_searches: any(counts, &[&["server_tool_use", "web_search_requests"]]).filter(|searches| *searches > 0),
         ..Usage::default()
     })
+}
+
+/// Gives the counts that Gemini's library for Python writes the names of the API.
+fn camel_case(counts: &Json) -> Json {
+    match counts {
+        Json::Object(fields) => {
+            let renamed = |name: &str| {
+                let mut words = name.split('_');
+                let first = words.next().unwrap_or_default().to_owned();
+                words.fold(first, |name, word| {
+                    let (initial, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+                    name + &initial.to_ascii_uppercase() + rest
+                })
+            };
+            Json::Object(fields.iter().map(|(name, value)| (renamed(name), camel_case(value))).collect())
+        }
+        Json::Array(items) => items.iter().map(camel_case).collect(),
+        other => other.clone(),
+    }
 }
 
 /// Gemini counts thoughts outside of the candidates and bills them as output; what its own tools read it counts

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     document::{Content, Document},
     output::Output,
-    read::value::{count, is_blank, take, take_text},
+    read::value::{is_blank, take, take_text},
 };
 
 /// The wire.
@@ -180,7 +180,7 @@ fn add(mut event: Map<String, Json>, root: &mut Span, here: Place, answers: &mut
         }
         if let Some(counts) = take(&mut event, &["usageMetadata", "usage_metadata"]).filter(|counts| !is_blank(counts))
         {
-            message.insert("usage".to_owned(), camel_case(&counts));
+            message.insert("usage".to_owned(), counts);
         }
     }
     answers.add(message, None, here);
@@ -206,23 +206,4 @@ fn only_result(response: Json) -> Json {
         },
         other => other,
     }
-}
-
-/// Gives Gemini's counts the names of its API.
-fn camel_case(counts: &Json) -> Json {
-    let at = |names: [&str; 2]| names.iter().find_map(|name| counts.get(*name).and_then(count));
-    let mut fields = Map::new();
-    for (name, value) in [
-        ("promptTokenCount", at(["promptTokenCount", "prompt_token_count"])),
-        ("candidatesTokenCount", at(["candidatesTokenCount", "candidates_token_count"])),
-        ("cachedContentTokenCount", at(["cachedContentTokenCount", "cached_content_token_count"])),
-        ("thoughtsTokenCount", at(["thoughtsTokenCount", "thoughts_token_count"])),
-        ("toolUsePromptTokenCount", at(["toolUsePromptTokenCount", "tool_use_prompt_token_count"])),
-        ("totalTokenCount", at(["totalTokenCount", "total_token_count"])),
-    ] {
-        if let Some(value) = value {
-            fields.insert(name.to_owned(), Json::from(value));
-        }
-    }
-    Json::Object(fields)
 }
