@@ -5,12 +5,15 @@
 //! their usage counts once. What a sub-agent did hangs below the tool call that started it. The
 //! `result` line says how the run ended and what the program believes it cost; that is its own price
 //! list's word, kept as the reported cost. It is no check of the task, so the outcome stays unknown.
+//!
+//! Newer versions keep what a sub-agent did in a file of its own, whose lines are all side chains of the session. Such a
+//! file gives the sub-agent's spans below the session's root, and leaves the root to the session's own file.
 
 use std::collections::BTreeMap;
 
 use arc_model::{
-    AgentName, Json, ModelRef, NanoUsd, Payload, Place, SessionId, Span, SpanKind, Status, Termination, Timestamp,
-    ToolDefinition, TraceId, Usage,
+    AgentName, Json, ModelRef, NanoUsd, Payload, Place, SessionId, Span, SpanId, SpanKind, Status, Termination,
+    Timestamp, ToolDefinition, TraceId, Usage,
 };
 use serde_json::Map;
 
@@ -119,6 +122,9 @@ struct Session {
     init: Map<String, Json>,
     result: Option<Map<String, Json>>,
     version: Option<String>,
+    /// Whether some line is a step of the session itself.
+    has_main: bool,
+    first_uuid: Option<String>,
 }
 
 impl Sessions {
@@ -147,8 +153,11 @@ impl Session {
         self.begun = self.begun.into_iter().chain(at).min();
         self.ended = self.ended.into_iter().chain(at).max();
         self.version = self.version.take().or_else(|| text(&record, &["version"]).map(str::to_owned));
+        self.first_uuid = self.first_uuid.take().or_else(|| text(&record, &["uuid"]).map(str::to_owned));
         let Json::Object(mut record) = record else { return };
         let kind = take_text(&mut record, &["type"]).unwrap_or_default();
+        let is_step = matches!(kind.as_str(), "assistant" | "user" | "result" | "system");
+        self.has_main |= is_step && !is_sidechain(&record);
         match kind.as_str() {
             "assistant" | "user" => self.add_message(record, here, out),
             "result" => self.result = Some(record),
@@ -169,10 +178,9 @@ impl Session {
             return;
         };
         let caller = take_text(&mut record, &["parent_tool_use_id"]);
-        let is_branch = record.get("isSidechain") == Some(&Json::Bool(true));
-        let branch = caller.or_else(|| {
-            is_branch.then(|| take_text(&mut record, &["agentId"]).unwrap_or_else(|| "sidechain".to_owned()))
-        });
+        let is_branch = is_sidechain(&record);
+        let branch = caller
+            .or_else(|| is_branch.then(|| take_text(&mut record, &["agentId"]).unwrap_or_else(|| UNNAMED.to_owned())));
         if let Some(reason) = message.remove("stop_reason") {
             message.insert("finish_reason".to_owned(), reason);
         }
@@ -199,14 +207,14 @@ impl Session {
 
     fn push(mut self, id: &str, out: &mut Output) {
         let trace_id = TraceId::derive(&[ClaudeCode.id().as_bytes(), id.as_bytes()]);
+        if !self.has_main && !self.branches.is_empty() {
+            self.push_branches(id, trace_id, out);
+            return;
+        }
         let mut root = transcript::root(trace_id);
-        root.start = self.begun;
-        root.end = self.ended;
-        root.facts.session = Some(SessionId::new(id));
-        root.facts.agent = Some(AgentName::new(ClaudeCode.id()));
-        root.facts.framework = Some(ClaudeCode.id().to_owned());
+        self.describe(&mut root, id);
         let version = take_text(&mut self.init, &["claude_code_version"]);
-        root.facts.agent_version = version.or(self.version.take());
+        root.facts.agent_version = version.or(root.facts.agent_version);
         let model = take_text(&mut self.init, &["model"]);
         let model = model.map(|model| ModelRef { request: Some(model), ..ModelRef::default() });
         let tools = take_tools(&mut self.init);
@@ -221,16 +229,8 @@ impl Session {
         for (branch, answers) in self.branches {
             let caller = spans.iter().find(|span| calls(span, &branch)).or_else(|| spans.first());
             let Some((parent, after)) = caller.map(|span| (span.span_id, span.sequence)) else { continue };
-            // Ids of steps count within a run; below another id they cannot meet those of the main one.
-            let own = TraceId::derive(&[trace_id.as_bytes(), branch.as_bytes()]);
-            let mut root = transcript::root(own);
-            root.parent_id = Some(parent);
-            "sub-agent".clone_into(&mut root.name);
-            for mut span in decode_answers(answers, root, None, Vec::new(), self.first_line, out) {
-                span.trace_id = trace_id;
-                span.sequence = span.sequence.saturating_add(after);
-                spans.push(span);
-            }
+            let root = branch_root(trace_id, &branch, parent);
+            spans.append(&mut decode_branch(answers, (root, trace_id, after), self.first_line, out));
         }
         add_unrecorded(&mut spans, &totals, &place(self.first_line, ""), out);
         for span in &mut spans {
@@ -239,6 +239,65 @@ impl Session {
         }
         out.spans.append(&mut spans);
     }
+}
+
+impl Session {
+    /// Adds what a file of side chains holds: the sub-agents alone.
+    fn push_branches(mut self, id: &str, trace_id: TraceId, out: &mut Output) {
+        let session = transcript::root(trace_id);
+        for (branch, answers) in std::mem::take(&mut self.branches) {
+            let own = if branch == UNNAMED { self.first_uuid.clone().unwrap_or(branch) } else { branch };
+            let mut root = branch_root(trace_id, &own, session.span_id);
+            self.describe(&mut root, id);
+            let after = session.sequence.saturating_add(1);
+            let mut spans = decode_branch(answers, (root, trace_id, after), self.first_line, out);
+            for span in &mut spans {
+                span.revision = self.records;
+            }
+            out.spans.append(&mut spans);
+        }
+    }
+
+    /// Says of a span how long the file lasts and whose run it is.
+    fn describe(&self, root: &mut Span, id: &str) {
+        root.start = self.begun;
+        root.end = self.ended;
+        root.facts.session = Some(SessionId::new(id));
+        root.facts.agent = Some(AgentName::new(ClaudeCode.id()));
+        root.facts.framework = Some(ClaudeCode.id().to_owned());
+        root.facts.agent_version.clone_from(&self.version);
+    }
+}
+
+/// Said of a side chain whose agent has no id.
+const UNNAMED: &str = "sidechain";
+
+fn is_sidechain(record: &Map<String, Json>) -> bool {
+    record.get("isSidechain") == Some(&Json::Bool(true))
+}
+
+/// Returns the span of a sub-agent. Ids of steps count within a run; below another id they cannot meet those of the main
+/// one.
+fn branch_root(trace_id: TraceId, branch: &str, parent: SpanId) -> Span {
+    let mut root = transcript::root(TraceId::derive(&[trace_id.as_bytes(), branch.as_bytes()]));
+    root.parent_id = Some(parent);
+    "sub-agent".clone_into(&mut root.name);
+    root
+}
+
+/// Reads what a sub-agent did, of the run and behind the step that are given.
+fn decode_branch(
+    answers: Answers,
+    (root, trace_id, after): (Span, TraceId, u32),
+    line: Option<u64>,
+    out: &mut Output,
+) -> Vec<Span> {
+    let mut spans = decode_answers(answers, root, None, Vec::new(), line, out);
+    for span in &mut spans {
+        span.trace_id = trace_id;
+        span.sequence = span.sequence.saturating_add(after);
+    }
+    spans
 }
 
 fn decode_answers(
@@ -359,5 +418,63 @@ fn add_unrecorded(spans: &mut Vec<Span>, totals: &BTreeMap<String, Usage>, here:
                  answer; they are kept as one call"
             ),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arc_model::Trace;
+
+    use super::*;
+    use crate::{Source, decode};
+
+    const SESSION: &str = r#"{"type":"user","message":{"role":"user","content":"Count."},"uuid":"u1","sessionId":"s","isSidechain":false}
+{"type":"assistant","message":{"id":"m1","role":"assistant","content":[{"type":"text","text":"Two."}],"model":"m"},"uuid":"u2","sessionId":"s","isSidechain":false}"#;
+    const AGENT: &str = r#"{"type":"user","message":{"role":"user","content":"Look."},"uuid":"a1","sessionId":"s","agentId":"x","isSidechain":true}
+{"type":"assistant","message":{"id":"m2","role":"assistant","content":[{"type":"tool_use","id":"t","name":"Read","input":{}}],"model":"m"},"uuid":"a2","sessionId":"s","agentId":"x","isSidechain":true}
+{"type":"user","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"ok"}]},"uuid":"a3","sessionId":"s","agentId":"x","isSidechain":true}
+{"type":"assistant","message":{"id":"m3","role":"assistant","content":[{"type":"text","text":"Seen."}],"model":"m"},"uuid":"a4","sessionId":"s","agentId":"x","isSidechain":true}"#;
+
+    fn spans(text: &str) -> Vec<Span> {
+        decode(text.as_bytes(), Source::default()).spans
+    }
+
+    /// Draws the run as its spans' names, each below its parent.
+    fn drawn(files: &[&str]) -> Vec<String> {
+        let spans: Vec<Span> = files.iter().flat_map(|file| spans(file)).collect();
+        let trace = Trace::new(spans[0].trace_id, spans);
+        let text = |payload: &Option<Payload>| payload.as_ref().map(Payload::to_text).unwrap_or_default();
+        let line = |depth: usize, span: &Span| {
+            let said = [text(&span.input), text(&span.output)].join(" -> ");
+            format!("{}{} {}", "  ".repeat(depth), span.name, said.trim_matches([' ', '-', '>'])).trim_end().to_owned()
+        };
+        trace.walk().map(|(depth, span)| line(depth, span)).collect()
+    }
+
+    #[test]
+    fn a_sub_agent_s_own_file_hangs_below_the_session_and_leaves_its_root_alone() {
+        let whole =
+            ["agent Count. -> Two.", "  chat", "  sub-agent Look. -> Seen.", "    chat", "    Read", "    chat"];
+        assert_eq!(drawn(&[SESSION, AGENT]), whole);
+        assert_eq!(drawn(&[AGENT, SESSION]), whole, "in whichever order they are read");
+        let root = spans(SESSION)[0].span_id;
+        assert!(spans(AGENT).iter().all(|span| span.span_id != root));
+        assert_eq!(spans(AGENT)[0].parent_id, Some(root));
+    }
+
+    #[test]
+    fn several_sub_agents_of_a_session_are_told_apart() {
+        let unnamed = |uuid: &str| AGENT.replace(r#""agentId":"x","#, "").replace("a1", uuid);
+        let ids = [AGENT.to_owned(), AGENT.replace(r#""x""#, r#""y""#), unnamed("b1"), unnamed("c1")]
+            .map(|file| spans(&file)[0].span_id);
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        assert_eq!(spans(AGENT)[0].span_id, spans(AGENT)[0].span_id);
+    }
+
+    #[test]
+    fn a_side_chain_in_the_session_s_file_is_the_same_sub_agent() {
+        let both = spans(&format!("{SESSION}\n{AGENT}"));
+        let inner = both.iter().find(|span| span.name == "sub-agent").unwrap();
+        assert_eq!(inner.span_id, spans(AGENT)[0].span_id);
     }
 }
