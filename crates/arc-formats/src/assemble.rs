@@ -98,17 +98,17 @@ fn assemble(mut raw: RawSpan, mut merge: Merge) -> Span {
     span
 }
 
-/// Decides the status: an error class or an escaped exception means an error even where the emitter
+/// Decides the status: an error class, an escaped exception or a dialect's own word for a failure means an error even where the emitter
 /// left the status unset, as older instrumentation does. An explicit "ok" stands.
 fn status(raw: &RawSpan, events: &[SpanEvent], merge: &mut Merge) -> Status {
     let exception = events.iter().rev().find(|event| event.name == "exception");
     let said = |name: &str| exception?.attributes.get(name)?.as_str().filter(|text| !text.is_empty());
     let escaped = exception.and_then(|event| event.attributes.get("exception.escaped")).is_some_and(is_true);
-    let has_kind = merge.readings.iter().any(|reading| reading.error_kind.is_some())
+    let has_failed = merge.readings.iter().any(|reading| reading.has_failed || reading.error_kind.is_some())
         || raw.attributes.get("error.type").is_some_and(|value| !value.is_null());
     match raw.status {
         StatusCode::Ok => Status::Ok,
-        StatusCode::Unset if !has_kind && !escaped => Status::Unset,
+        StatusCode::Unset if !has_failed && !escaped => Status::Unset,
         StatusCode::Unset | StatusCode::Error => {
             let kind = merge.pick(|reading| reading.error_kind.take());
             let kind = kind.or_else(|| {

@@ -171,9 +171,37 @@ fn the_ai_sdks_messages_read_the_same_from_text_and_from_structured_values() {
 fn a_failure_that_langfuse_marks_only_by_its_level_is_one() {
     let span = decode_one(&json!({"langfuse.observation.type": "tool", "langfuse.observation.level": "ERROR",
         "langfuse.observation.status_message": "no such city"}));
-    assert_eq!(span.status, Status::Error { kind: Some("ERROR".into()), message: "no such city".into() });
+    assert_eq!(span.status, Status::Error { kind: None, message: "no such city".into() });
     let span = decode_one(&json!({"langfuse.observation.type": "tool", "langfuse.observation.level": "WARNING"}));
     assert_eq!(span.status, Status::Unset);
+}
+
+#[test]
+fn what_failed_langfuse_s_level_does_not_say_and_others_do() {
+    let level = json!({"langfuse.observation.level": "ERROR", "langfuse.observation.status_message": "slow down"});
+    let mut with_type = level.clone();
+    with_type["error.type"] = json!("RateLimitError");
+    let span = decode_one(&with_type);
+    assert_eq!(span.status, Status::Error { kind: Some("RateLimitError".into()), message: "slow down".into() });
+    let exception = json!([{"name": "exception", "attributes": {"exception.type": "TimeoutError"}}]);
+    let span = decode_span(&json!({}), &json!({"attributes": level, "events": exception}));
+    assert_eq!(span.status, Status::Error { kind: Some("TimeoutError".into()), message: "slow down".into() });
+}
+
+#[test]
+fn langfuse_s_cost_is_its_total_or_the_sum_of_all_its_parts() {
+    let cost = |details: &Value| {
+        decode_one(&json!({"langfuse.observation.type": "generation", "langfuse.observation.cost_details": details.to_string()}))
+            .reported_cost
+            .map(|cost| cost.0)
+    };
+    assert_eq!(cost(&json!({"input": 0.1, "output": 0.2, "total": 0.4})), Some(400_000_000));
+    assert_eq!(cost(&json!({"input": 0.1, "output": 0.2, "input_cache_read": 0.000_000_001})), Some(300_000_001));
+    for unknown in
+        [json!({"input": 0.1, "output": null}), json!({"input": 0.1, "output": "much"}), json!({}), json!([1])]
+    {
+        assert_eq!(cost(&unknown), None, "{unknown}");
+    }
 }
 
 #[test]

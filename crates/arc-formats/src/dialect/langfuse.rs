@@ -12,8 +12,8 @@ use crate::{
     raw::RawSpan,
     read::{
         attributes::Reader,
-        usage::of_langfuse,
-        value::{is_blank, number, structured, unquoted},
+        usage::{cost_of_langfuse, of_langfuse},
+        value::{is_blank, structured, unquoted},
     },
 };
 
@@ -50,10 +50,8 @@ impl Dialect for Langfuse {
             error_message: attributes.name(&["langfuse.observation.status_message"]),
             ..Reading::default()
         };
-        // The SDKs mark a failure by its level and may leave the status unset.
-        if attributes.get("langfuse.observation.level").and_then(Json::as_str) == Some("ERROR") {
-            reading.error_kind = Some(Found::kept("ERROR".to_owned()));
-        }
+        // The SDKs mark a failure by its level and may leave the status unset; what failed the level does not say.
+        reading.has_failed = attributes.get("langfuse.observation.level").and_then(Json::as_str) == Some("ERROR");
         match kind {
             Some(SpanKind::Llm) => {
                 reading.messages_in = bodies::read(attributes, INPUT, &mut reading).map(Found::shared);
@@ -97,7 +95,7 @@ fn counts(attributes: Reader<'_>) -> Option<Usage> {
 
 fn cost(attributes: Reader<'_>) -> Option<NanoUsd> {
     let details = structured(attributes.get("langfuse.observation.cost_details")?)?;
-    NanoUsd::from_usd(number(details.get("total")?)?)
+    cost_of_langfuse(&details)
 }
 
 fn parameters(attributes: Reader<'_>) -> Option<Found<Attributes>> {

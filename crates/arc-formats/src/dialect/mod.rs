@@ -73,6 +73,8 @@ pub struct Reading {
     pub facts: Option<Found<RunFacts>>,
     pub error_kind: Option<Found<String>>,
     pub error_message: Option<Found<String>>,
+    /// Whether the span failed, where nothing is said of the error's class.
+    pub has_failed: bool,
     pub revision: Option<Found<u64>>,
     pub sequence: Option<Found<u32>>,
     /// Indices of events whose whole content is in the messages, should these be used.

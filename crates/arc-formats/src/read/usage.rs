@@ -3,9 +3,9 @@
 //! The canonical count is inclusive. OpenTelemetry and `OpenInference` demand that of emitters, but
 //! some report what Anthropic's API reports: input without what was read from or written to the cache.
 
-use arc_model::{InputRule, Json, Scope, Usage};
+use arc_model::{InputRule, Json, NanoUsd, Scope, Usage};
 
-use super::value::count;
+use super::value::{count, number};
 
 /// An emitter that is known to report input without cached tokens.
 struct EmitterRule {
@@ -63,6 +63,16 @@ pub(crate) fn of_langfuse(details: &Json) -> Option<Usage> {
         ..Usage::default()
     };
     Some(usage).filter(|usage| !usage.is_empty())
+}
+
+/// Reads Langfuse's costs by kind of token in dollars: the total, else the sum of the parts; unknown if one of them is.
+pub(crate) fn cost_of_langfuse(details: &Json) -> Option<NanoUsd> {
+    let cost = |value: &Json| NanoUsd::from_usd(number(value)?);
+    if let Some(total) = details.get("total") {
+        return cost(total);
+    }
+    let parts = details.as_object().filter(|parts| !parts.is_empty())?;
+    parts.values().map(cost).sum()
 }
 
 fn is_exclusive(scope: &Scope, model: Option<&str>, rules: &[EmitterRule]) -> bool {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arc_model::{
     AgentName, Json, Message, ModelRef, NanoUsd, Payload, Scope, SessionId, Span, SpanId, SpanKind, Status, Timestamp,
-    ToolCall, ToolDefinition, TraceId, UserId, shared,
+    ToolCall, ToolDefinition, TraceId, Usage, UserId, shared,
 };
 use serde_json::{Map, json};
 
@@ -20,7 +20,7 @@ use crate::{
     provider::content_message,
     read::{
         messages, tools,
-        usage::of_langfuse,
+        usage::{cost_of_langfuse, of_langfuse},
         value::{is_blank, number, structured, take_name, take_text},
     },
 };
@@ -133,7 +133,8 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
     span.revision = u64::from(span.end.is_some());
     let message = take_text(&mut fields, &["statusMessage"]).unwrap_or_default();
     if take_text(&mut fields, &["level"]).as_deref() == Some("ERROR") {
-        span.status = Status::Error { kind: None, message };
+        let kind = ["error.type", "exception.type"].iter().find_map(|name| Some(said(name)?.as_str()?.to_owned()));
+        span.status = Status::Error { kind, message };
     } else if !message.is_empty() {
         fields.insert("statusMessage".to_owned(), Json::from(message));
     }
@@ -143,11 +144,7 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
     if span.kind == SpanKind::Agent {
         span.facts.agent = text(said("gen_ai.agent.name")).map(AgentName::new);
     }
-    if span.kind == SpanKind::Llm || span.kind == SpanKind::Embedding {
-        span.usage = fields.get("usageDetails").and_then(of_langfuse);
-        let cost = fields.get("totalCost").and_then(number).filter(|cost| *cost > 0.0);
-        span.reported_cost = cost.and_then(NanoUsd::from_usd);
-    }
+    read_counts(&mut fields, &mut span);
     let (input, output) = (fields.remove("input"), fields.remove("output"));
     match span.kind {
         SpanKind::Tool => {
@@ -194,6 +191,37 @@ fn read_observation(mut fields: Map<String, Json>, sequence: u32) -> Span {
     span
 }
 
+/// Reads tokens and cost, of those kinds of spans that have them.
+fn read_counts(fields: &mut Map<String, Json>, span: &mut Span) {
+    let older = fields.remove("usage");
+    if span.kind == SpanKind::Llm || span.kind == SpanKind::Embedding {
+        let usage = fields.get("usageDetails").and_then(of_langfuse);
+        span.usage = usage.or_else(|| older.as_ref().and_then(of_older_usage));
+        let total = fields.get("totalCost").and_then(|total| NanoUsd::from_usd(number(total)?));
+        let cost = total.or_else(|| fields.get("costDetails").and_then(cost_of_langfuse));
+        span.reported_cost = cost.filter(|cost| *cost > NanoUsd::ZERO);
+    }
+    // Where the counts by kind of token are not there, it repeats nothing.
+    if let Some(counts) = older.filter(says_something)
+        && fields.get("usageDetails").is_none_or(is_blank)
+    {
+        fields.insert("usage".to_owned(), counts);
+    }
+}
+
+/// Reads the one object of counts that older versions have, if it counts tokens.
+fn of_older_usage(counts: &Json) -> Option<Usage> {
+    let is_tokens = counts.get("unit").is_none_or(|unit| unit.is_null() || unit == "TOKENS");
+    let usage = of_langfuse(counts).filter(|_| is_tokens)?;
+    // Of a call that nobody counted it is all zero.
+    (usage.input.unwrap_or(0) > 0 || usage.output.unwrap_or(0) > 0).then_some(usage)
+}
+
+fn says_something(counts: &Json) -> bool {
+    let is_count = |count: &Json| number(count).is_some_and(|count| count != 0.0);
+    counts.as_object().is_some_and(|counts| counts.values().any(is_count))
+}
+
 /// What OpenTelemetry recorded of an observation.
 #[derive(Default)]
 struct Recorded {
@@ -235,7 +263,6 @@ const REPEATED: &[&str] = &[
     "inputUsage",
     "outputUsage",
     "totalUsage",
-    "usage",
     "inputCost",
     "outputCost",
     "latency",
