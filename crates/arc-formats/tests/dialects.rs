@@ -358,3 +358,76 @@ fn langsmith_s_threads_are_sessions() {
     );
     assert_eq!((span.facts.session.unwrap().as_str(), span.facts.user.unwrap().as_str()), ("t", "u"));
 }
+
+#[test]
+fn a_user_is_read_under_openllmetry_s_name_wherever_it_stands() {
+    let span = decode_one(&json!({"gen_ai.request.model": "gpt-4o", "gen_ai.user": "ada"}));
+    assert_eq!(span.facts.user.unwrap().as_str(), "ada");
+    let span = decode_one(&json!({"gen_ai.request.model": "gpt-4o", "gen_ai.user": "ada", "user.id": "bob"}));
+    assert_eq!(span.facts.user.unwrap().as_str(), "bob");
+    assert_eq!(span.attributes["gen_ai.user"], "ada");
+}
+
+#[test]
+fn a_search_of_a_vector_database_is_a_retrieval_and_what_writes_to_one_is_not() {
+    let kind =
+        |name: &str, attributes: Value| decode_span(&json!({}), &json!({"name": name, "attributes": attributes})).kind;
+    for (name, attributes) in [
+        ("chroma.query", json!({"db.system": "chroma", "db.operation": "query"})),
+        ("pinecone.query", json!({"db.system": "Pinecone"})),
+        ("milvus.search", json!({"db.system": "milvus", "db.operation": "hybrid_search"})),
+        ("db.weaviate.query.get.do", json!({"db.system": "weaviate", "db.operation": "do"})),
+    ] {
+        assert_eq!(kind(name, attributes), SpanKind::Retrieval, "{name}");
+    }
+    for (name, attributes) in [
+        ("chroma.add", json!({"db.system": "chroma", "db.operation": "add"})),
+        ("chroma.query.segment._query", json!({"db.system": "chroma", "db.operation": "_query"})),
+        ("SELECT query", json!({"db.system": "postgresql", "db.operation": "query"})),
+    ] {
+        assert_eq!(kind(name, attributes), SpanKind::Other, "{name}");
+    }
+}
+
+#[test]
+fn the_results_of_a_search_are_its_output() {
+    let result = |id: &str| {
+        json!({"name": "db.pinecone.query.result", "attributes": {"db.pinecone.query.result.id": id,
+            "db.pinecone.query.result.score": 0.5, "db.pinecone.query.result.vector": [0.1, 0.2]}})
+    };
+    let span = decode_span(
+        &json!({}),
+        &json!({"name": "pinecone.query", "attributes": {"db.system": "Pinecone", "db.vector.query.top_k": 2},
+            "events": [result("a"), result("b")]}),
+    );
+    assert_eq!(span.output, Some(Payload::Json(json!([{"id": "a", "score": 0.5}, {"id": "b", "score": 0.5}]))));
+    assert_eq!((&span.parameters["top_k"], span.events.len()), (&json!(2), 2));
+}
+
+#[test]
+fn openinference_s_rerankers_and_embeddings_have_their_model_input_and_output() {
+    let span = decode_one(&json!({"openinference.span.kind": "RERANKER", "reranker.query": "fjord",
+        "reranker.model_name": "rerank-3", "reranker.top_k": 1,
+        "reranker.input_documents.0.document.content": "a", "reranker.input_documents.1.document.content": "b",
+        "reranker.output_documents.0.document.content": "b", "reranker.output_documents.0.document.score": 0.9}));
+    assert_eq!((span.kind, span.model.unwrap().request.as_deref()), (SpanKind::Rerank, Some("rerank-3")));
+    let given = json!({"query": "fjord", "documents": [{"content": "a"}, {"content": "b"}]});
+    assert_eq!(span.input, Some(Payload::Json(given)));
+    assert_eq!(span.output, Some(Payload::Json(json!([{"content": "b", "score": 0.9}]))));
+    assert_eq!((&span.parameters["top_k"], span.attributes.len()), (&json!(1), 1), "{:?}", span.attributes);
+
+    let embed = |attributes: Value| {
+        let mut all = json!({"openinference.span.kind": "EMBEDDING", "embedding.model_name": "embed-3"});
+        all.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());
+        let span = decode_one(&all);
+        assert_eq!((span.kind, span.model.unwrap().request.as_deref()), (SpanKind::Embedding, Some("embed-3")));
+        span.input.unwrap().to_text()
+    };
+    assert_eq!(embed(json!({"embedding.embeddings.0.embedding.text": "one"})), "one");
+    assert_eq!(
+        embed(json!({"embedding.embeddings.0.embedding.text": "one", "embedding.embeddings.1.embedding.text": "two",
+            "embedding.embeddings.0.embedding.vector": [0.1]})),
+        r#"["one","two"]"#
+    );
+    assert_eq!(embed(json!({"input.value": "said", "embedding.text": "one"})), "said");
+}

@@ -28,6 +28,7 @@ pub mod openllmetry;
 pub mod otel_genai;
 mod otel_messages;
 pub mod pydantic_ai;
+mod vector_search;
 pub mod vercel_ai;
 
 /// A convention for naming attributes.

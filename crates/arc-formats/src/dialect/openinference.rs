@@ -42,7 +42,12 @@ impl Dialect for OpenInference {
             // "CHAIN" is a workflow or a step; the word stays among the attributes.
             kind: kind.map(Found::kept),
             provider: provider(attributes),
-            request_model: attributes.name(&["llm.request.model_name", "llm.model_name"]),
+            request_model: attributes.name(&[
+                "llm.request.model_name",
+                "llm.model_name",
+                "embedding.model_name",
+                "reranker.model_name",
+            ]),
             response_model: attributes.name(&["llm.response.model_name"]),
             usage: usage(attributes),
             reported_cost: attributes.first(&["llm.cost.total"], cost).map(|found| Found::kept(found.value)),
@@ -63,7 +68,17 @@ impl Dialect for OpenInference {
             Some(SpanKind::Llm) => openinference_messages::add_bodies(input, output, &mut reading),
             Some(SpanKind::Retrieval) => {
                 reading.input = input;
-                reading.output = output.or_else(|| openinference_messages::documents(attributes));
+                reading.output =
+                    output.or_else(|| openinference_messages::documents(attributes, "retrieval.documents."));
+            }
+            Some(SpanKind::Rerank) => {
+                reading.input = input.or_else(|| openinference_messages::to_rerank(attributes));
+                reading.output =
+                    output.or_else(|| openinference_messages::documents(attributes, "reranker.output_documents."));
+            }
+            Some(SpanKind::Embedding) => {
+                reading.input = input.or_else(|| openinference_messages::embedded(attributes));
+                reading.output = output;
             }
             _ => (reading.input, reading.output) = (input, output),
         }
@@ -120,10 +135,17 @@ fn cost(value: &Json) -> Option<NanoUsd> {
 }
 
 fn parameters(attributes: Reader<'_>) -> Option<Found<Attributes>> {
-    let name = "llm.invocation_parameters";
-    let Some(Json::Object(fields)) = structured(attributes.get(name)?) else { return None };
-    let parameters: Attributes = fields.into_iter().filter(|(_, value)| !is_blank(value)).collect();
-    Some(Found::new(parameters, name))
+    let mut found = Found::kept(Attributes::new());
+    for name in ["llm.invocation_parameters", "embedding.invocation_parameters"] {
+        let Some(Json::Object(fields)) = attributes.get(name).and_then(structured) else { continue };
+        found.value.extend(fields.into_iter().filter(|(_, value)| !is_blank(value)));
+        found.from.push(name.to_owned());
+    }
+    if let Some(top_k) = attributes.get("reranker.top_k") {
+        found.value.entry("top_k".to_owned()).or_insert_with(|| top_k.clone());
+        found.from.push("reranker.top_k".to_owned());
+    }
+    (!found.from.is_empty()).then_some(found)
 }
 
 fn facts(attributes: Reader<'_>, kind: Option<SpanKind>) -> Option<Found<RunFacts>> {

@@ -138,10 +138,10 @@ fn texts(attributes: Reader<'_>, prefix: &str, field: &str, role: &Role) -> Opti
     (!found.value.is_empty()).then_some(found)
 }
 
-/// Returns the documents a search found, as a list.
-pub(super) fn documents(attributes: Reader<'_>) -> Option<Found<Payload>> {
+/// Returns the documents below a prefix, as a list.
+pub(super) fn documents(attributes: Reader<'_>, prefix: &str) -> Option<Found<Payload>> {
     let mut found = Found::kept(Vec::new());
-    for (_, below) in by_index(attributes, "retrieval.documents.") {
+    for (_, below) in by_index(attributes, prefix) {
         let mut document = Map::new();
         for (rest, name, value) in below {
             if let Some(field) = rest.strip_prefix("document.") {
@@ -152,6 +152,39 @@ pub(super) fn documents(attributes: Reader<'_>) -> Option<Found<Payload>> {
         found.value.push(Json::Object(document));
     }
     (!found.value.is_empty()).then(|| found.map(|documents| Payload::Json(Json::Array(documents))))
+}
+
+/// Returns what a reranker was given: the question and the documents.
+pub(super) fn to_rerank(attributes: Reader<'_>) -> Option<Found<Payload>> {
+    let mut found = Found::kept(Map::new());
+    if let Some(question) = attributes.name(&["reranker.query"]) {
+        found.value.insert("query".to_owned(), Json::from(question.value));
+        found.from.extend(question.from);
+    }
+    let documents = documents(attributes, "reranker.input_documents.");
+    if let Some(Payload::Json(documents)) = found.keep(documents) {
+        found.value.insert("documents".to_owned(), documents);
+    }
+    (!found.value.is_empty()).then(|| found.map(|fields| Payload::Json(Json::Object(fields))))
+}
+
+/// Returns the texts that were embedded. Their vectors stay raw.
+pub(super) fn embedded(attributes: Reader<'_>) -> Option<Found<Payload>> {
+    let mut found = Found::kept(Vec::new());
+    for (_, below) in by_index(attributes, "embedding.embeddings.") {
+        let text = below.into_iter().find(|(rest, ..)| *rest == "embedding.text");
+        let Some((_, name, text)) = text else { continue };
+        found.value.push(text.clone());
+        found.from.push(name);
+    }
+    match found.value.as_slice() {
+        [] => attributes.payload(&["embedding.text"]),
+        [only] => {
+            let text = Payload::from_json(only.clone());
+            Some(found.map(|_| text))
+        }
+        _ => Some(found.map(|texts| Payload::Json(Json::Array(texts)))),
+    }
 }
 
 /// Adds the input and output of a model call without the messages in them, if these are exactly those

@@ -1,4 +1,5 @@
-//! `OpenLLMetry` (Traceloop): `traceloop.*`, flattened `gen_ai.prompt.<i>` and `gen_ai.completion.<i>`.
+//! `OpenLLMetry` (Traceloop): `traceloop.*`, flattened `gen_ai.prompt.<i>` and `gen_ai.completion.<i>`; searches of vector
+//! databases, `db.*`, in `vector_search`.
 //!
 //! Models, usage and most parameters have OpenTelemetry's names in all its versions and are read by
 //! `otel_genai`; here is only what that does not know. Goes before it, since every span inside an
@@ -11,6 +12,7 @@ use super::{
     Dialect, Found, Reading,
     openinference::keyword_arguments,
     openinference_messages::{Below, by_index, by_inner_index},
+    vector_search,
 };
 use crate::{
     raw::{RawSpan, StatusCode},
@@ -39,6 +41,7 @@ impl Dialect for OpenLlmetry {
 
     fn speaks(&self, span: &RawSpan) -> bool {
         Reader::new(&span.attributes).speaks(&["traceloop.", "gen_ai.prompt.", "gen_ai.completion.", "llm.request."])
+            || vector_search::is_search(span)
     }
 
     fn read(&self, span: &RawSpan) -> Reading {
@@ -68,6 +71,10 @@ impl Dialect for OpenLlmetry {
             reading.tool_result = output;
         } else {
             (reading.input, reading.output) = (input, output);
+        }
+        if vector_search::is_search(span) {
+            reading.kind = Some(Found::kept(SpanKind::Retrieval));
+            reading.output = reading.output.or_else(|| vector_search::results(span));
         }
         reading
     }
@@ -111,6 +118,7 @@ fn parameters(attributes: Reader<'_>) -> Option<Found<Attributes>> {
     let mut found = Found::kept(Attributes::new());
     for (name, parameter) in [
         ("llm.top_k", "top_k"),
+        ("db.vector.query.top_k", "top_k"),
         ("llm.frequency_penalty", "frequency_penalty"),
         ("llm.chat.stop_sequences", "stop_sequences"),
     ] {

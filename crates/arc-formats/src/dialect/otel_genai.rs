@@ -176,7 +176,8 @@ fn facts(attributes: Reader<'_>) -> Option<Found<RunFacts>> {
     found.value.agent = found.keep(attributes.name(&["gen_ai.agent.name"])).map(AgentName::new);
     found.value.agent_version = found.keep(attributes.name(&["gen_ai.agent.version"]));
     found.value.session = found.keep(attributes.name(&["gen_ai.conversation.id"])).map(SessionId::new);
-    found.value.user = found.keep(attributes.name(&["user.id", "enduser.id"])).map(UserId::new);
+    // The last is OpenLLMetry's, which other emitters have taken over.
+    found.value.user = found.keep(attributes.name(&["user.id", "enduser.id", "gen_ai.user"])).map(UserId::new);
     (!found.value.is_empty()).then_some(found)
 }
 
