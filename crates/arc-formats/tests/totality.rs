@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arc_formats::{Source, decode, decode_otlp_json, decode_otlp_protobuf, registry};
+use arc_formats::{Source, decode, decode_otlp_json, decode_otlp_logs_json, decode_otlp_protobuf, registry};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ fn check(bytes: &[u8]) {
         let _ = decode(bytes, Source { name: None, format: Some(wire.id()) });
     }
     let _ = decode_otlp_json(bytes);
+    let _ = decode_otlp_logs_json(bytes);
     let _ = decode_otlp_protobuf(bytes);
 }
 
@@ -84,6 +85,21 @@ proptest! {
         rest in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         check(&[start, &rest].concat());
+    }
+
+    #[test]
+    fn requests_with_damaged_text_decode(
+        text in prop::collection::vec(prop::sample::select(vec![
+            &b"\\ud83d"[..], b"\\uDE00", b"\\u12", b"\\\\", b"\xff", b"\xf0\x9f", b"a", b"\"", b"[[[", b"]", b"1e999",
+        ]), 0..12),
+        quote in any::<bool>(), deep in 0_usize..300,
+    ) {
+        let quote = if quote { &b"\""[..] } else { b"" };
+        let nested = [vec![b'['; deep], vec![b']'; deep]].concat();
+        for list in ["resourceSpans\":[{\"scopeSpans\":[{\"spans", "resourceLogs\":[{\"scopeLogs\":[{\"logRecords"] {
+            let start = format!("{{\"{list}\":[{{\"attributes\":[{{\"key\":\"a\",\"value\":");
+            check(&[start.as_bytes(), quote, &text.concat(), &nested, quote, b"}]}]}]}]}"].concat());
+        }
     }
 
     #[test]

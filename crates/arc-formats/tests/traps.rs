@@ -133,6 +133,48 @@ fn a_span_that_is_no_utf8_does_not_reject_its_protobuf_batch() {
 }
 
 #[test]
+fn a_span_that_is_no_unicode_or_nested_too_deeply_does_not_reject_its_json_batch() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let batch = request(&json!({}), &[record(1, &json!({"a": "MARK"})), record(2, &json!({})), record(3, &json!({}))]);
+    let batch = String::from_utf8(batch).unwrap();
+    let as_list = batch.replace(r#"{"a":"MARK"}"#, r#"[{"key":"a","value":{"stringValue":"MARK"}}]"#);
+    assert_ne!(batch, as_list);
+    for (text, by, kept) in [
+        (&batch, r#""cut \ud83d""#.as_bytes(), "cut \u{fffd}"),
+        (&batch, b"\"cut \xff\"", "cut \u{fffd}"),
+        (&batch, deep.as_bytes(), deep.as_str()),
+        (&as_list, b"\"\\udc00\"", "\u{fffd}"),
+        (&as_list, deep.as_bytes(), deep.as_str()),
+        (&as_list, b"1e999", "1e999"),
+    ] {
+        let (before, after) = text.split_once("\"MARK\"").unwrap();
+        let bytes = [before.as_bytes(), by, after.as_bytes()].concat();
+        let decoded = decode_otlp_json(&bytes);
+        assert_eq!((decoded.format, decoded.spans.len()), (Some("otlp-json"), 3), "{by:?}");
+        let said: Vec<_> = decoded.diagnostics.iter().map(|found| found.severity).collect();
+        assert_eq!(said, [DiagnosticSeverity::Repaired], "{:?}", decoded.diagnostics);
+        let value = &decoded.spans[0].attributes["a"];
+        assert!(value.to_string().contains(kept) || value.as_str() == Some(kept), "{value}");
+    }
+}
+
+#[test]
+fn a_log_record_that_is_no_unicode_does_not_reject_its_json_batch() {
+    let event = |id: u64, text: &str| {
+        format!(
+            r#"{{"traceId": "{TRACE}", "spanId": "{id:016x}", "eventName": "gen_ai.evaluation.result", "timeUnixNano": "5",
+                "attributes": [{{"key": "gen_ai.evaluation.name", "value": {{"stringValue": "{text}"}}}}]}}"#
+        )
+    };
+    let records = [event(1, "cut \\ud83d"), event(2, "whole")].join(",");
+    let request = format!(r#"{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [{records}]}}]}}]}}"#);
+    let decoded = arc_formats::decode_otlp_logs_json(request.as_bytes());
+    assert_eq!((decoded.format, decoded.spans.len()), (Some("otlp-json"), 2));
+    let said: Vec<_> = decoded.diagnostics.iter().map(|found| found.severity).collect();
+    assert_eq!(said, [DiagnosticSeverity::Repaired]);
+}
+
+#[test]
 fn messages_read_the_same_from_json_text_and_from_structured_values() {
     let messages = json!([{"role": "user", "parts": [{"type": "text", "content": "a"}]}]);
     let structured = json!([{"key": "gen_ai.input.messages", "value": {"arrayValue": {"values": [{"kvlistValue": {"values": [

@@ -1,7 +1,7 @@
 //! OTLP in JSON: requests of spans as collectors, SDKs and file exporters write them.
 //!
 //! A walk of its own over JSON values instead of a typed parse, so that one bad span never rejects
-//! its batch. Accepted beyond the specification: ids in base64, numbers as text and text as numbers,
+//! its batch; of a body that cannot be parsed, `damaged_json` says what can. Accepted beyond the specification: ids in base64, numbers as text and text as numbers,
 //! enums by name, `snake_case` names, attributes as a plain object. Transport details are not kept:
 //! flags and schema URLs of resources.
 
@@ -10,7 +10,10 @@ use std::{fmt, rc::Rc, sync::Arc};
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use serde_json::Map;
 
-use super::{Match, Wire, any_value, describe_json, json_documents, otlp_logs, place, some_item, written_id::id_bytes};
+use super::{
+    Match, Wire, any_value, damaged_json, describe_json, json_documents, otlp_logs, place, some_item,
+    written_id::id_bytes,
+};
 use crate::{
     assemble,
     document::{Content, Document},
@@ -65,7 +68,7 @@ impl Wire for OtlpJson {
 
 /// Reads the body of an HTTP request; returns whether it was one.
 pub(crate) fn decode_request(bytes: &[u8], out: &mut Output) -> bool {
-    let value: Json = match serde_json::from_slice(bytes) {
+    let value = match damaged_json::read(bytes, out) {
         Ok(value) => value,
         Err(problem) => {
             out.rejected(

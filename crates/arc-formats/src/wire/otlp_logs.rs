@@ -7,7 +7,7 @@ use arc_model::{Attributes, Json, Place, Scope, SpanId, Timestamp, TraceId};
 use serde_json::Map;
 
 use super::{
-    any_value, describe_json,
+    any_value, damaged_json, describe_json,
     otlp_protobuf::{self, Described},
     place,
     protobuf::{Fields, Malformed, check_frames, each_field, each_in},
@@ -40,7 +40,7 @@ pub(crate) fn decode_protobuf(bytes: &[u8], out: &mut Output) -> bool {
 
 /// Reads a request in JSON; returns whether it was one.
 pub(crate) fn decode_json(bytes: &[u8], out: &mut Output) -> bool {
-    let value: Json = match serde_json::from_slice(bytes) {
+    let value = match damaged_json::read(bytes, out) {
         Ok(value) => value,
         Err(problem) => {
             let found = format!("expected an OTLP request in JSON, but the body is not JSON: {problem}");
