@@ -106,6 +106,18 @@ fn a_byte_order_mark_and_bad_utf8_do_not_stop_a_file() {
 }
 
 #[test]
+fn half_a_character_does_not_stop_a_file() {
+    let cut = CHAT.replace("Hi", "Hi \\ud83d");
+    for file in [cut.clone(), format!("{CHAT}\n{cut}\n{CHAT}")] {
+        let decoded = decode(file.as_bytes(), Source::default());
+        assert_eq!(decoded.spans.len(), 2 * file.lines().count());
+        assert!(decoded.spans.iter().any(|span| span.messages_in[0].joined_text() == "Hi \u{fffd}"));
+        assert_eq!(decoded.diagnostics.len(), 1);
+        assert_eq!(decoded.diagnostics[0].severity, DiagnosticSeverity::Repaired);
+    }
+}
+
+#[test]
 fn a_file_may_mix_formats_and_says_so() {
     let (format, spans, diagnostics) = outcome(format!("{SPAN}\n{CHAT}\n{SPAN}").as_bytes());
     assert_eq!((format, spans), (Some("otlp-json"), 4));

@@ -36,30 +36,42 @@ pub(super) fn read(bytes: &[u8], out: &mut Output) -> Result<Json, serde_json::E
     Ok(value)
 }
 
-/// Returns the bytes as text in which every escape is a character.
-fn as_unicode(bytes: &[u8]) -> (String, bool) {
+/// Returns the bytes as text in which every escape is a character, and whether anything had to be replaced for that.
+fn as_unicode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     let text = String::from_utf8_lossy(bytes);
-    let mut replaced = matches!(text, Cow::Owned(_));
-    let mut text = text.into_owned().into_bytes();
+    let is_owned = matches!(text, Cow::Owned(_));
+    match without_halves(&text) {
+        Some(whole) => (Cow::Owned(whole), true),
+        None => (text, is_owned),
+    }
+}
+
+/// Returns the text with U+FFFD for escapes that are half a character, as JavaScript writes a text that was cut inside an
+/// emoji; `None` when there are none.
+pub(crate) fn without_halves(text: &str) -> Option<String> {
+    let mut halves = Vec::new();
     let mut at = 0;
-    while at < text.len() {
-        if text.get(at) != Some(&b'\\') {
-            at += 1;
-            continue;
-        }
-        match (escaped(&text, at), escaped(&text, at + 6)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => at += 12,
+    while let Some(found) = text.as_bytes().get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+        at += found;
+        at += match (escaped(text.as_bytes(), at), escaped(text.as_bytes(), at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (Some(0xd800..=0xdfff), _) => {
-                if let Some(digits) = text.get_mut(at + 2..at + 6) {
-                    digits.copy_from_slice(b"fffd");
-                    replaced = true;
-                }
-                at += 6;
+                halves.push(at);
+                6
             }
-            _ => at += 2,
+            _ => 2,
+        };
+    }
+    if halves.is_empty() {
+        return None;
+    }
+    let mut whole = text.to_owned().into_bytes();
+    for at in halves {
+        if let Some(digits) = whole.get_mut(at + 2..at + 6) {
+            digits.copy_from_slice(b"fffd");
         }
     }
-    (String::from_utf8(text).unwrap_or_default(), replaced)
+    String::from_utf8(whole).ok()
 }
 
 /// Returns the code unit of an escape `\uXXXX` that begins here.
