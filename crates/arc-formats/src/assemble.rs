@@ -9,7 +9,7 @@ use arc_model::{
 };
 
 use crate::{
-    dialect::{DerivedTool, Found, Reading, Remark},
+    dialect::{DerivedTool, Found, Names, Reading, Remark},
     output::Output,
     raw::{RawSpan, StatusCode},
     read::usage,
@@ -20,7 +20,7 @@ use crate::{
 pub(crate) fn push(raw: RawSpan, here: &dyn Fn() -> Place, out: &mut Output) {
     let spoken = registry::DIALECTS.iter().filter(|dialect| dialect.speaks(&raw));
     let readings: Vec<Reading> = spoken.map(|dialect| dialect.read(&raw)).collect();
-    let mut merge = Merge { readings, consumed: Vec::new() };
+    let mut merge = Merge { readings, consumed: Names::default() };
     merge.remark(here, out);
     let derived = merge.derived_tools();
     let span = assemble(raw, merge);
@@ -85,8 +85,8 @@ fn assemble(mut raw: RawSpan, mut merge: Merge) -> Span {
         (0..).zip(events).filter(|(index, _)| !message_events.contains(index)).map(|(_, event)| event).collect();
     span.status = status(&raw, &span.events, &mut merge);
     merge.consume();
-    for name in &merge.consumed {
-        raw.attributes.remove(name);
+    for name in std::mem::take(&mut merge.consumed) {
+        raw.attributes.remove(&*name);
     }
     span.links = raw.links;
     span.scope = raw.scope;
@@ -113,7 +113,7 @@ fn status(raw: &RawSpan, events: &[SpanEvent], merge: &mut Merge) -> Status {
             let kind = merge.pick(|reading| reading.error_kind.take());
             let kind = kind.or_else(|| {
                 let text = raw.attributes.get("error.type")?.as_str()?;
-                merge.consumed.push("error.type".to_owned());
+                merge.consumed.push("error.type");
                 Some(text.to_owned())
             });
             let described = merge.pick(|reading| reading.error_message.take());
@@ -138,7 +138,7 @@ fn is_true(value: &Json) -> bool {
 /// What the dialects read, in order of precedence, and the attributes that have been used up.
 struct Merge {
     readings: Vec<Reading>,
-    consumed: Vec<String>,
+    consumed: Names,
 }
 
 impl Merge {
@@ -180,7 +180,7 @@ impl Merge {
         let mut readings = self.readings.iter_mut();
         let winner = readings.find(|reading| reading.messages_in.is_some() || reading.messages_out.is_some());
         winner.map_or_else(Vec::new, |reading| {
-            self.consumed.append(&mut reading.repeated);
+            self.consumed.extend(std::mem::take(&mut reading.repeated));
             std::mem::take(&mut reading.message_events)
         })
     }
@@ -236,8 +236,9 @@ impl Merge {
     }
 
     fn consume(&mut self) {
-        let used = self.readings.iter_mut().flat_map(|reading| std::mem::take(&mut reading.consumed));
-        self.consumed.extend(used);
+        for reading in &mut self.readings {
+            self.consumed.extend(std::mem::take(&mut reading.consumed));
+        }
     }
 
     fn remark(&mut self, here: &dyn Fn() -> Place, out: &mut Output) {

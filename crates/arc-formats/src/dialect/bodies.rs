@@ -12,7 +12,7 @@ use crate::read::{
 };
 
 /// Reads the messages in an attribute, if it holds any.
-pub(super) fn read(attributes: Reader<'_>, name: &str, reading: &mut Reading) -> Option<Found<Vec<Message>>> {
+pub(super) fn read(attributes: Reader<'_>, name: &'static str, reading: &mut Reading) -> Option<Found<Vec<Message>>> {
     let body = structured(attributes.get(name)?)?;
     // Whatever stands around the messages would be lost with the attribute.
     let mut is_whole = has_role(&body) || body.as_array().is_some_and(|items| items.iter().all(has_role));

@@ -49,7 +49,7 @@ impl Dialect for Mlflow {
         facts.value.session = facts.keep(word(attributes, "mlflow.trace.session")).map(SessionId::new);
         facts.value.user = facts.keep(word(attributes, "mlflow.trace.user")).map(UserId::new);
         reading.facts = Some(facts).filter(|facts| !facts.value.is_empty());
-        let body = |name: &str| {
+        let body = |name: &'static str| {
             attributes.first(&[name], |value| (!value.is_null()).then(|| Payload::from_json(unquoted(value))))
         };
         match kind {
@@ -77,7 +77,7 @@ impl Dialect for Mlflow {
     }
 }
 
-fn word(attributes: Reader<'_>, name: &str) -> Option<Found<String>> {
+fn word(attributes: Reader<'_>, name: &'static str) -> Option<Found<String>> {
     attributes.first(&[name], |value| unquoted(value).as_str().filter(|text| !text.is_empty()).map(str::to_owned))
 }
 

@@ -10,7 +10,7 @@ use arc_model::{
     ToolDefinition, Usage,
 };
 
-pub use crate::read::attributes::Found;
+pub use crate::read::attributes::{Found, Names};
 use crate::{provider::ToolOutcome, raw::RawSpan};
 
 pub mod arc_eval;
@@ -81,9 +81,9 @@ pub struct Reading {
     /// Indices of events whose whole content is in the messages, should these be used.
     pub message_events: Vec<usize>,
     /// Attributes that say the messages again, should these be used.
-    pub repeated: Vec<String>,
+    pub repeated: Names,
     /// Attributes that were used up, whichever dialect wins.
-    pub consumed: Vec<String>,
+    pub consumed: Names,
     /// Attributes to add to the raw ones: what was found and has no field.
     pub attributes: Attributes,
     /// A name that says more than the emitter's.

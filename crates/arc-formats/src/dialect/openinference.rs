@@ -61,8 +61,8 @@ impl Dialect for OpenInference {
         };
         read_tools_offered(attributes, &mut reading);
         openinference_messages::read(attributes, &mut reading);
-        let input = value_of(attributes, "input");
-        let output = value_of(attributes, "output");
+        let input = value_of(attributes, "input.value", "input.mime_type");
+        let output = value_of(attributes, "output.value", "output.mime_type");
         match kind {
             Some(SpanKind::Tool) => read_tool(attributes, input, output, &mut reading),
             Some(SpanKind::Llm) => openinference_messages::add_bodies(input, output, &mut reading),
@@ -181,10 +181,9 @@ fn read_tools_offered(attributes: Reader<'_>, reading: &mut Reading) {
 }
 
 /// Returns `input.value` or `output.value`. The type beside it says no more than the payload does.
-fn value_of(attributes: Reader<'_>, side: &str) -> Option<Found<Payload>> {
-    let mut found = attributes.payload(&[&format!("{side}.value")])?;
-    let mime_type = format!("{side}.mime_type");
-    if matches!(attributes.get(&mime_type).and_then(Json::as_str), Some("application/json" | "text/plain")) {
+fn value_of(attributes: Reader<'_>, value: &'static str, mime_type: &'static str) -> Option<Found<Payload>> {
+    let mut found = attributes.payload(&[value])?;
+    if matches!(attributes.get(mime_type).and_then(Json::as_str), Some("application/json" | "text/plain")) {
         found.from.push(mime_type);
     }
     Some(found)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_model::{Json, Message, Part, Payload, Role};
 use serde_json::Map;
 
-use super::{Found, Reading};
+use super::{Found, Names, Reading};
 use crate::read::{attributes::Reader, messages, value::is_blank};
 
 /// An attribute below an index: what follows the index, its full name and its value.
@@ -205,7 +205,7 @@ pub(super) fn add_bodies(input: Option<Found<Payload>>, output: Option<Found<Pay
 fn without(
     body: Option<Found<Payload>>,
     rest: Option<Map<String, Json>>,
-    repeated: &mut Vec<String>,
+    repeated: &mut Names,
 ) -> Option<Found<Payload>> {
     let body = body?;
     let Some(rest) = rest else { return Some(body) };

@@ -81,7 +81,7 @@ impl Dialect for OpenLlmetry {
 }
 
 /// Returns an input or output; all are JSON, also a plain text.
-fn payload(attributes: Reader<'_>, name: &str) -> Option<Found<Payload>> {
+fn payload(attributes: Reader<'_>, name: &'static str) -> Option<Found<Payload>> {
     attributes.first(&[name], |value| (!value.is_null()).then(|| Payload::from_json(unquoted(value))))
 }
 

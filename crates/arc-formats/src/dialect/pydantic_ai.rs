@@ -71,7 +71,7 @@ fn kind(attributes: Reader<'_>) -> Option<SpanKind> {
 
 /// Reads a conversation: messages, or the events that older versions made of them. What the model
 /// said last is what came out.
-fn read_conversation(attributes: Reader<'_>, name: &str, reading: &mut Reading) {
+fn read_conversation(attributes: Reader<'_>, name: &'static str, reading: &mut Reading) {
     let Some(value) = attributes.get(name) else { return };
     let Some(Json::Array(items)) = structured(value) else {
         reading.repaired(format!("`{name}` holds no list of messages, or JSON that breaks off; it is kept as it came"));

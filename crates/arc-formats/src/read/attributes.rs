@@ -1,8 +1,9 @@
 //! Looking things up among attributes, remembering which attribute said it.
 
-use std::{ops::Bound, sync::Arc};
+use std::{borrow::Cow, ops::Bound, sync::Arc};
 
 use arc_model::{Attributes, Json, Payload};
+use smallvec::{SmallVec, smallvec};
 
 use super::value;
 
@@ -15,18 +16,48 @@ pub struct Found<T> {
     /// The value.
     pub value: T,
     /// Names of the attributes that hold nothing more than the value.
-    pub from: Vec<String>,
+    pub from: Names,
+}
+
+/// Names of attributes: mostly one, of those that a dialect knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names(SmallVec<[Cow<'static, str>; 1]>);
+
+impl Names {
+    /// Adds a name.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.0.push(name.into());
+    }
+
+    /// Adds several.
+    pub fn extend(&mut self, names: impl IntoIterator<Item = impl Into<Cow<'static, str>>>) {
+        self.0.extend(names.into_iter().map(Into::into));
+    }
+
+    /// Returns whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Names {
+    type Item = Cow<'static, str>;
+    type IntoIter = smallvec::IntoIter<[Cow<'static, str>; 1]>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
 }
 
 impl<T> Found<T> {
     /// Returns a value that came from one attribute.
-    pub fn new(value: T, from: &str) -> Self {
-        Self { value, from: vec![from.to_owned()] }
+    pub fn new(value: T, from: impl Into<Cow<'static, str>>) -> Self {
+        Self { value, from: Names(smallvec![from.into()]) }
     }
 
     /// Returns a value whose attributes hold more than it and are kept.
-    pub const fn kept(value: T) -> Self {
-        Self { value, from: Vec::new() }
+    pub fn kept(value: T) -> Self {
+        Self { value, from: Names::default() }
     }
 
     /// Adds to this value's attributes those of a part of it, and returns the part.
@@ -81,20 +112,24 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the value of the first name that can be read, and every name that says the same.
-    pub(crate) fn first<T: PartialEq>(self, names: &[&str], read: impl Fn(&Json) -> Option<T>) -> Option<Found<T>> {
+    pub(crate) fn first<T: PartialEq>(
+        self,
+        names: &[&'static str],
+        read: impl Fn(&Json) -> Option<T>,
+    ) -> Option<Found<T>> {
         let mut found: Option<Found<T>> = None;
         for name in names {
             let Some(value) = self.get(name).and_then(&read) else { continue };
             match &mut found {
-                None => found = Some(Found::new(value, name)),
-                Some(first) if first.value == value => first.from.push((*name).to_owned()),
+                None => found = Some(Found::new(value, *name)),
+                Some(first) if first.value == value => first.from.push(*name),
                 Some(_) => {}
             }
         }
         found
     }
 
-    pub(crate) fn name(self, names: &[&str]) -> Option<Found<String>> {
+    pub(crate) fn name(self, names: &[&'static str]) -> Option<Found<String>> {
         self.first(names, value::name)
     }
 
@@ -107,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns a payload; a text is taken for what it holds.
-    pub(crate) fn payload(self, names: &[&str]) -> Option<Found<Payload>> {
+    pub(crate) fn payload(self, names: &[&'static str]) -> Option<Found<Payload>> {
         self.first(names, |value| (!value.is_null()).then(|| Payload::from_json(value.clone())))
     }
 
@@ -124,7 +159,12 @@ impl<'a> Reader<'a> {
         else {
             return false;
         };
-        let may_be = |prefix: &str| prefix <= last.as_str() && (prefix >= first.as_str() || first.starts_with(prefix));
+        let letters = first.bytes().next()..=last.bytes().next();
+        let may_be = |prefix: &str| {
+            letters.contains(&prefix.bytes().next())
+                && prefix <= last.as_str()
+                && (prefix >= first.as_str() || first.starts_with(prefix))
+        };
         prefixes.iter().any(|prefix| may_be(prefix) && self.under(prefix).next().is_some())
     }
 }
@@ -140,7 +180,10 @@ mod tests {
         let attributes: Attributes =
             [("new", json!("a")), ("old", json!("a")), ("odd", json!("b"))].map(|(k, v)| (k.to_owned(), v)).into();
         let found = Reader::new(&attributes).name(&["new", "old", "odd"]).unwrap();
-        assert_eq!((found.value.as_str(), found.from), ("a", vec!["new".to_owned(), "old".to_owned()]));
+        assert_eq!(
+            (found.value.as_str(), found.from.into_iter().collect::<Vec<_>>()),
+            ("a", vec!["new".into(), "old".into()])
+        );
     }
 
     #[test]

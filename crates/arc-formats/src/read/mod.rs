@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod bodies;
+pub(crate) mod items;
 pub(crate) mod messages;
 pub(crate) mod parts;
 pub(crate) mod plain;

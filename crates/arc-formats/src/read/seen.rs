@@ -11,9 +11,8 @@ use std::{
 
 use arc_model::{FinishReason, Json, Message, ToolDefinition};
 use foldhash::quality::RandomState;
-use serde_json::value::RawValue;
 
-use super::{messages, plain, tools};
+use super::{items, messages, plain, tools};
 
 /// Most bytes of text remembered; beyond that everything is forgotten and read anew.
 const MOST_BYTES: usize = 16 << 20;
@@ -37,9 +36,7 @@ impl Seen {
     /// Reads the messages of a list that is written as text; `None` when it is no such list, or there is something to
     /// remark about it.
     pub(crate) fn messages(&self, value: &Json) -> Option<Vec<SeenMessage>> {
-        let text = value.as_str().filter(|text| text.trim_start().starts_with('['))?;
-        let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        items.into_iter().map(|item| self.message(item.get())).collect()
+        items::of(value.as_str()?)?.into_iter().map(|item| self.message(item)).collect()
     }
 
     fn message(&self, text: &str) -> Option<SeenMessage> {

@@ -29,7 +29,7 @@ const NO_ID: &str = "(no id)";
 pub(crate) fn decode_protobuf(bytes: &[u8], out: &mut Output) -> bool {
     let mut reader = Reader::default();
     let read = check_frames(bytes, &[1, 2, 2])
-        .and_then(|()| each_in(bytes, 1, |index, resource_logs| reader.read_resource(resource_logs, index, out)));
+        .and_then(|_| each_in(bytes, 1, |index, resource_logs| reader.read_resource(resource_logs, index, out)));
     if let Err(problem) = read {
         otlp_protobuf::reject_request(problem, out);
         return false;

@@ -3,7 +3,7 @@
 //! A span is read from the bytes into its raw form without a message in between. The numbers of the fields are those of
 //! <https://github.com/open-telemetry/opentelemetry-proto>.
 
-use std::{rc::Rc, sync::Arc};
+use std::{collections::btree_map::Entry, rc::Rc, sync::Arc};
 
 use arc_model::{Attributes, Json, Place, Scope, SpanEvent, SpanId, SpanLink, Timestamp, TraceId};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -21,6 +21,9 @@ use crate::{
 
 /// How deep lists and maps may be nested in an attribute.
 const DEEPEST_VALUE: u32 = 48;
+
+/// For how many spans room is made before they are read: an empty one takes two bytes on the wire.
+const MOST_RESERVED: usize = 1_000;
 
 /// The wire.
 pub struct OtlpProtobuf;
@@ -70,8 +73,10 @@ fn only<'a>(field: Field<'a>, numbers: &[u64]) -> Result<&'a [u8], Malformed> {
 
 /// Reads a request; returns whether it was one. No bytes at all are a request without spans.
 pub(crate) fn decode_request(bytes: &[u8], out: &mut Output) -> bool {
-    let read = check_frames(bytes, &[1, 2, 2])
-        .and_then(|()| each_in(bytes, 1, |index, resource_spans| read_resource(resource_spans, index, out)));
+    let read = check_frames(bytes, &[1, 2, 2]).and_then(|count| {
+        out.spans.reserve(count.min(MOST_RESERVED));
+        each_in(bytes, 1, |index, resource_spans| read_resource(resource_spans, index, out))
+    });
     read.map_err(|problem| reject_request(problem, out)).is_ok()
 }
 
@@ -360,12 +365,12 @@ pub(super) fn add_attribute(
     out: &mut Output,
 ) -> Result<(), Malformed> {
     let (key, value) = key_value(pair.bytes()?, 0)?;
-    match attributes.get_mut(key) {
-        None => drop(attributes.insert(key.to_owned(), value)),
-        Some(known) if *known == value => {}
-        Some(known) => {
-            *known = value;
-            out.repaired(here(), format!("the attribute `{key}` is there twice; the later one is kept"));
+    match attributes.entry(key.to_owned()) {
+        Entry::Vacant(free) => drop(free.insert(value)),
+        Entry::Occupied(mut known) => {
+            if known.insert(value) != *known.get() {
+                out.repaired(here(), format!("the attribute `{key}` is there twice; the later one is kept"));
+            }
         }
     }
     Ok(())

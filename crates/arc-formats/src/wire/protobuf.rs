@@ -24,8 +24,8 @@ enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
-    Fixed32,
-    Group,
+    /// Of a type that no field we know has.
+    Unread,
 }
 
 /// Why bytes cannot be read.
@@ -76,6 +76,7 @@ impl<'a> Fields<'a> {
         Ok((number, (tag & 7) as u8))
     }
 
+    #[inline]
     fn value(&mut self, number: u64, kind: u8, depth: u32) -> Result<Value<'a>, Malformed> {
         Ok(match kind {
             0 => Value::Varint(self.varint()?),
@@ -84,26 +85,42 @@ impl<'a> Fields<'a> {
                 let length = usize::try_from(self.varint()?).map_err(|_| Malformed::BreaksOff)?;
                 Value::Bytes(self.take(length)?)
             }
-            3 if depth < DEEPEST_GROUP => loop {
-                let (inner, kind) = self.tag()?;
-                if kind == 4 {
-                    if inner == number {
-                        break Value::Group;
-                    }
-                    return Err(Malformed::Type);
-                }
-                self.value(inner, kind, depth + 1)?;
-            },
-            3 => return Err(Malformed::Depth),
+            3 => {
+                self.skip_group(number, depth)?;
+                Value::Unread
+            }
             5 => {
                 self.array::<4>()?;
-                Value::Fixed32
+                Value::Unread
             }
             _ => return Err(Malformed::Type),
         })
     }
 
+    fn skip_group(&mut self, number: u64, depth: u32) -> Result<(), Malformed> {
+        if depth == DEEPEST_GROUP {
+            return Err(Malformed::Depth);
+        }
+        loop {
+            let (inner, kind) = self.tag()?;
+            if kind == 4 {
+                return if inner == number { Ok(()) } else { Err(Malformed::Type) };
+            }
+            self.value(inner, kind, depth + 1)?;
+        }
+    }
+
+    #[inline]
     fn varint(&mut self) -> Result<u64, Malformed> {
+        // Most tags and lengths are one byte.
+        if let [byte @ ..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut number = 0_u64;
         for (index, byte) in self.0.iter().enumerate() {
             // The tenth byte holds the last bit.
@@ -133,11 +150,15 @@ impl<'a> Fields<'a> {
 }
 
 /// Checks that the messages under fields of these numbers, one within the other, can be told apart, so that one that
-/// cannot be read is the only one left out.
-pub(super) fn check_frames(message: &[u8], path: &[u64]) -> Result<(), Malformed> {
-    let Some((number, deeper)) = path.split_first() else { return Ok(()) };
-    Fields::of(message)
-        .each(|field| if field.number == *number { check_frames(field.bytes()?, deeper) } else { Ok(()) })
+/// cannot be read is the only one left out; returns how many there are.
+pub(super) fn check_frames(message: &[u8], path: &[u64]) -> Result<usize, Malformed> {
+    let Some((number, deeper)) = path.split_first() else { return Ok(1) };
+    let mut count = 0;
+    each_field(message, *number, |field| {
+        count += check_frames(field.bytes()?, deeper)?;
+        Ok(())
+    })?;
+    Ok(count)
 }
 
 /// Hands each field of this number to `read`.
