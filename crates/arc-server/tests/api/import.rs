@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Server;
 
 const CHAT: &str = r#"{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}"#;
-const RUN: &str = r#"{"input": "q", "output": "a", "steps": [{"tool": "geo"}, {"no": "tool"}]}"#;
+const RUN: &str = r#"{"input": "q", "output": "a", "steps": [{"tool": "geo"}, 5]}"#;
 
 async fn upload(server: &Server, query: &str, body: impl Into<Body>) -> (StatusCode, Value) {
     let request = Request::post(format!("/api/v1/import{query}")).header(header::HOST, "localhost:8000");
