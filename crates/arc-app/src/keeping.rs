@@ -3,14 +3,16 @@
 //! Three things happen in the background ([`App::run_background`]): text of settled runs is made searchable, runs go
 //! that retention does not keep, and storage is compacted after runs were deleted. Each works in small steps, between
 //! which whoever ingests has its turn. What retention removed is logged, and kept as a [`Removed`] per project.
+//!
+//! Of several servers on one store, one at a time deletes and compacts: the one that has the lease ([`TURN`]).
 
 use std::time::{Duration, Instant};
 
 use arc_model::{ProjectId, Timestamp, TraceId};
-use arc_store::{Compacted, Deleted, Page, SearchHit, SearchQuery, Selection, Storage, StoreError};
+use arc_store::{Compacted, Deleted, Page, SearchHit, SearchQuery, Selection, Storage, StoreError, WorkId};
 use serde::{Deserialize, Serialize};
 
-use crate::{App, AppError};
+use crate::{App, AppError, otlp_span::random_ids};
 
 /// What is kept; everything, unless something else is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +54,15 @@ const COMPACT_PAUSE: Duration = Duration::from_mins(10);
 
 /// Most rounds of deleting and compacting until the store is small enough, or the next look.
 const SIZE_ROUNDS: u32 = 10;
+
+/// The lease on deleting and compacting in the background.
+const TURN: WorkId = WorkId(*b"arc-eval keeping");
+
+/// How long a server has its turn without asking again; so long nothing is deleted when it dies.
+const TURN_TIME: Duration = Duration::from_mins(3);
+
+/// How often it asks again while it works.
+const TURN_RENEWED: Duration = Duration::from_mins(1);
 
 /// The registry's note with what retention removed.
 const NOTE: &str = "retention";
@@ -252,13 +263,13 @@ impl App {
     }
 
     async fn retention_loop(&self) {
+        let program = format!("keeping {}", random_ids(self.now()).0);
         let mut since_compacting = COMPACT_PAUSE;
         while !self.tasks().is_stopping() {
-            let mut done = self.retain().await.map(drop);
-            if done.is_ok() && since_compacting >= COMPACT_PAUSE {
-                done = self.compact().await.map(drop);
-                since_compacting = Duration::ZERO;
-            }
+            let done = match self.takes_turn(&program).await {
+                Ok(true) => self.keep_once(&program, &mut since_compacting).await,
+                other => other.map(drop),
+            };
             match done {
                 Err(AppError::Store(StoreError::Unsupported(what))) => {
                     if self.settings().retention != Retention::default() {
@@ -274,6 +285,40 @@ impl App {
             }
             self.pause(RETENTION_PAUSE).await;
             since_compacting += RETENTION_PAUSE;
+        }
+        // If this fails, the others wait until it is over.
+        let _ = self.inner.registry.lease(&program, &[TURN], Duration::ZERO).await;
+    }
+
+    /// Deletes and compacts what is due, and keeps the turn as long as that takes.
+    async fn keep_once(&self, program: &str, since_compacting: &mut Duration) -> Result<(), AppError> {
+        let keep = async {
+            self.retain().await?;
+            if *since_compacting >= COMPACT_PAUSE {
+                self.compact().await?;
+                *since_compacting = Duration::ZERO;
+            }
+            Ok(())
+        };
+        let renew = async {
+            loop {
+                tokio::time::sleep(TURN_RENEWED).await;
+                // If it fails, another server may begin beside this one: that does work twice and loses nothing.
+                let _ = self.takes_turn(program).await;
+            }
+        };
+        tokio::select! {
+            done = keep => done,
+            () = renew => Ok(()),
+        }
+    }
+
+    /// Returns whether it is this server's turn. A registry without leases is one server's.
+    async fn takes_turn(&self, program: &str) -> Result<bool, AppError> {
+        match self.inner.registry.lease(program, &[TURN], TURN_TIME).await {
+            Ok(given) => Ok(given == [true]),
+            Err(StoreError::Unsupported(_)) => Ok(true),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Several servers on one PostgreSQL share the work: no run is analysed twice, and what a killed one
-//! had leased is taken over.
+//! Several servers on one PostgreSQL share the work: no run is analysed twice, what a killed one had leased is taken
+//! over, and a limit on the size removes as much as it has to.
 
 #![expect(
     clippy::unwrap_used,
@@ -20,9 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_app::{App, FindingQuery, RunQuery, Settings};
+use arc_app::{App, FindingQuery, Retention, RunQuery, Settings};
 use arc_catalog::Catalog;
-use arc_model::{Clock, ProjectId, Span, Timestamp, TraceId, sketch};
+use arc_model::{Clock, Message, ProjectId, Role, Span, Timestamp, TraceId, sketch};
 use arc_store::{ChangeSeq, TraceStore};
 use arc_store_backends::postgres::PostgresStore;
 use postgres_server::Server;
@@ -97,6 +97,54 @@ async fn replicas_analyse_every_run_once() {
     assert!(findings.len() >= 400, "{} findings", findings.len());
     let distinct: BTreeSet<String> = findings.iter().map(|finding| serde_json::to_string(finding).unwrap()).collect();
     assert_eq!(distinct.len(), findings.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_on_the_size_removes_the_share_of_runs_it_has_to_and_no_more() {
+    const RUNS: u64 = 300;
+    let Some(server) = Server::start() else { return };
+    let (app, store) = replica(&server.url("arc_eval")).await;
+    let keeping = |max_bytes| {
+        let retention = Retention { max_age: None, max_bytes };
+        let settings = Settings { retention, ..Settings::default() };
+        App::new(store.clone(), store.clone(), Arc::new(Later), Catalog::builtin(), settings)
+    };
+    for number in 0..RUNS {
+        // Small texts: most of the room is what the tables take.
+        let mut spans = spans(number);
+        for (step, span) in spans.iter_mut().enumerate() {
+            let later = i64::try_from(number).unwrap() * 5_000_000_000;
+            (span.start, span.end) =
+                (span.start.map(|at| at.plus_nanos(later)), span.end.map(|at| at.plus_nanos(later)));
+            span.messages_in = vec![Message::text(Role::User, format!("question {number} {step}")).into()];
+        }
+        app.ingest(&ProjectId::default(), spans).await.unwrap();
+        if number % 50 == 49 {
+            app.settle_all(&ProjectId::default()).await.unwrap();
+        }
+    }
+    app.index_all().await.unwrap();
+    let mut left = RUNS;
+    for share in [0.8, 0.5] {
+        let full = app.storage().await.unwrap().used_bytes;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "about"
+        )]
+        let (max_bytes, wanted) = ((full as f64 * share) as u64, (left as f64 * (1.0 - share)) as u64);
+        let keeps = keeping(Some(max_bytes));
+        let removed = keeps.retain().await.unwrap().runs;
+        assert!(
+            (wanted * 2 / 3..wanted * 5 / 3).contains(&removed),
+            "{removed} of {left} went, to {share} of the size"
+        );
+        assert!(app.storage().await.unwrap().used_bytes <= max_bytes);
+        assert_eq!(keeps.retain().await.unwrap().runs, 0);
+        left -= removed;
+    }
+    assert_eq!(app.storage().await.unwrap().runs, left);
 }
 
 /// Names the store to a process that is to be killed.

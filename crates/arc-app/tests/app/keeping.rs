@@ -81,6 +81,39 @@ async fn the_oldest_runs_go_until_the_store_is_small_enough() {
 }
 
 #[tokio::test]
+async fn of_several_servers_one_at_a_time_removes_what_is_not_kept() {
+    let stores = arc_store_backends::open("sqlite::memory:").await.unwrap();
+    let clock = ManualClock::at_noon();
+    let begin = || app_on(&stores, Retention { max_age: Some(DAY), max_bytes: None }, clock.clone());
+    let (first, second) = (begin(), begin());
+    store_run(&first, '1', 0).await;
+    first.run_background();
+    wait_until(async || first.storage().await.unwrap().unsearchable_runs == 0).await;
+    // It had its turn and waits for the next.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    clock.pass(DAY * 2);
+    second.run_background();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(kept(&second).await, "1", "it is not its turn");
+    first.shutdown().await;
+    second.shutdown().await;
+    let third = begin();
+    third.run_background();
+    wait_until(async || kept(&third).await.is_empty()).await;
+    third.shutdown().await;
+}
+
+async fn wait_until(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_so().await, "it takes longer than ten seconds");
+}
+
+#[tokio::test]
 async fn what_was_deleted_is_not_found_and_can_be_imported_again() {
     let (app, _) = app_that_keeps(Retention::default()).await;
     let mut said = spans('1', "agent a @0s +1s\n  llm m in=1 out=1 @0s +1s\n");
@@ -114,12 +147,6 @@ async fn text_becomes_searchable_in_the_background() {
     let (app, _) = app_that_keeps(Retention::default()).await;
     app.run_background();
     store_run(&app, '1', 0).await;
-    for _ in 0..500 {
-        if app.storage().await.unwrap().unsearchable_runs == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(app.storage().await.unwrap().unsearchable_runs, 0);
+    wait_until(async || app.storage().await.unwrap().unsearchable_runs == 0).await;
     app.shutdown().await;
 }

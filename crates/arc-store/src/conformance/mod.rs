@@ -179,6 +179,7 @@ macro_rules! for_each_case {
             delete::compacting_keeps_what_is_referred_to,
             delete::runs_appended_while_others_are_deleted_are_kept,
             storage::runs_spans_and_bytes_are_counted,
+            storage::used_bytes_fall_with_what_is_deleted,
             search::text_is_found_once_it_was_indexed,
             search::every_word_has_to_be_there_in_any_case_and_script,
             search::hits_come_newest_run_first_and_pages_concatenate,
