@@ -77,6 +77,15 @@ async fn empty_store(url: &str) -> Subject {
     Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
 }
 
+/// Connects to the database of a store, without its schema.
+async fn connect(url: &str) -> tokio_postgres::Client {
+    let (address, _) = url.split_once("&schema=").unwrap();
+    let config: tokio_postgres::Config = address.parse().unwrap();
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::runtime::Handle::current().spawn(connection);
+    client
+}
+
 #[test]
 fn every_exception_names_a_case_and_a_reason() {
     for exception in exceptions::POSTGRES {
@@ -105,6 +114,44 @@ async fn what_keeps_a_store_from_opening_is_said_without_the_password() {
     assert!(matches!(&missing, StoreError::Invalid(why) if why.contains("has no store in its schema `not_made`")));
     open(&server.url("not_made")).await.unwrap();
     open_existing(&server.url("not_made")).await.unwrap();
+}
+
+/// Ends the connections of a user.
+const END_SENDER: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'sender'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_is_refused_while_the_store_is_open_makes_it_unavailable_until_it_is_let_in_again() {
+    let Some(server) = Server::start() else { return };
+    let admin = connect(&server.url("")).await;
+    admin.batch_execute("CREATE ROLE sender LOGIN PASSWORD 'theirs'").await.unwrap();
+    admin.batch_execute("CREATE DATABASE runs OWNER sender").await.unwrap();
+    let store = PostgresStore::open(&server.address("sender", "theirs", "runs", "arc_eval")).await.unwrap();
+    append(&store, 0).await;
+    let ways = [
+        ("ALTER ROLE sender PASSWORD 'another'", "ALTER ROLE sender PASSWORD 'theirs'"),
+        ("ALTER ROLE sender NOLOGIN", "ALTER ROLE sender LOGIN"),
+        ("ALTER DATABASE runs RENAME TO gone", "ALTER DATABASE gone RENAME TO runs"),
+        ("ALTER DATABASE runs ALLOW_CONNECTIONS false", "ALTER DATABASE runs ALLOW_CONNECTIONS true"),
+    ];
+    for (number, (shut, open)) in (1..).zip(ways) {
+        admin.batch_execute(END_SENDER).await.unwrap();
+        admin.batch_execute(shut).await.unwrap();
+        // The first may only notice that its connection is gone.
+        for _ in 0..3 {
+            let spans = spans_of(number);
+            let appended = store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await;
+            let read = store.trace(&ProjectId::default(), trace_id(0)).await.map(drop);
+            for error in [appended.map(drop).unwrap_err(), read.unwrap_err()] {
+                assert!(matches!(error, StoreError::Unavailable { .. }), "{shut}: {error:?}");
+                let said = error.to_string();
+                assert!(!said.contains("sender") && !said.contains("PGSQL"), "{said}");
+                assert!(!format!("{error:?}").contains("theirs"), "{error:?}");
+            }
+        }
+        admin.batch_execute(open).await.unwrap();
+        append(&store, number).await;
+        assert!(store.trace(&ProjectId::default(), trace_id(number)).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,15 +264,18 @@ fn write_until_killed(url: &str) -> ! {
 }
 
 async fn append(store: &PostgresStore, trace: u64) {
-    let spans: Vec<Span> = (0..BATCH)
+    store.append(&ProjectId::default(), &spans_of(trace), Timestamp::from_nanos(1)).await.unwrap();
+}
+
+fn spans_of(trace: u64) -> Vec<Span> {
+    (0..BATCH)
         .map(|number| {
             let id = SpanId::derive(&[&number.to_le_bytes()]);
             let mut span = Span::new(trace_id(trace), id, SpanKind::Llm, "call");
             span.messages_in = vec![Message::text(Role::User, format!("{trace} {number} ").repeat(40)).into()];
             span
         })
-        .collect();
-    store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await.unwrap();
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

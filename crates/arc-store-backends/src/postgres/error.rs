@@ -5,6 +5,8 @@ use arc_store::StoreError;
 use deadpool_postgres::PoolError;
 use tokio_postgres::{Config, Error, config::Host, error::SqlState};
 
+const CONNECT: &str = "connect to PostgreSQL";
+
 /// Returns a function that wraps the driver's error with what was attempted.
 pub(super) fn while_trying(attempted: &'static str) -> impl Fn(Error) -> StoreError {
     move |source| match source.code() {
@@ -35,26 +37,38 @@ pub(super) fn unavailable(
     StoreError::Unavailable { attempted, source: source.into() }
 }
 
-/// Wraps why no connection could be had.
+/// Wraps why no connection could be had by a store that is open.
+///
+/// The address was right when it was opened. So a login that is refused now is the server's state, not a mistake of whoever
+/// asks for something: it may be let in again, and what is to be stored waits until then. The address is in the cause
+/// only, which is logged and not sent to anybody.
 pub(super) fn no_connection(place: &Config) -> impl Fn(PoolError) -> StoreError {
+    let not_opened = not_opened(place);
+    move |error| match not_opened(error) {
+        StoreError::Invalid(why) => unavailable(CONNECT, why),
+        other => other,
+    }
+}
+
+/// Wraps why a store could not be opened for want of a connection.
+pub(super) fn not_opened(place: &Config) -> impl Fn(PoolError) -> StoreError {
     move |error| match error {
         PoolError::Backend(error) => refused(place, &error),
         PoolError::Timeout(_) => {
             unavailable("wait for a free connection to PostgreSQL", "all connections are busy; try again later")
         }
-        other => unavailable("connect to PostgreSQL", other.to_string()),
+        other => unavailable(CONNECT, other.to_string()),
     }
 }
 
 /// Explains why PostgreSQL did not let this program in.
-pub(super) fn refused(place: &Config, error: &Error) -> StoreError {
-    const ATTEMPTED: &str = "connect to PostgreSQL";
+fn refused(place: &Config, error: &Error) -> StoreError {
     let (at, user) = (address(place), place.get_user().unwrap_or_default());
     let database = place.get_dbname().unwrap_or(user);
     let Some(code) = error.code() else {
         let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         return unavailable(
-            ATTEMPTED,
+            CONNECT,
             format!("no answer from {at}: {why}; is the server running, and is this its address?"),
         );
     };
@@ -72,7 +86,7 @@ pub(super) fn refused(place: &Config, error: &Error) -> StoreError {
             "PostgreSQL at {at} has no database `{database}`; make it with: CREATE DATABASE \"{database}\" ENCODING 'UTF8'"
         ));
     }
-    unavailable(ATTEMPTED, format!("{at}: {}", server_message(error)))
+    unavailable(CONNECT, format!("{at}: {}", server_message(error)))
 }
 
 fn server_message(error: &Error) -> String {

@@ -51,7 +51,7 @@ use tokio_postgres::IsolationLevel;
 
 use self::{
     append::Batch,
-    error::{no_connection, while_trying},
+    error::{no_connection, not_opened, while_trying},
     lease::Lease,
     names::Names,
     place::Place,
@@ -96,7 +96,7 @@ impl PostgresStore {
     async fn start(url: &str, must_exist: bool, lease: Duration) -> Result<Self, StoreError> {
         let place = Place::parse(url)?;
         let pool = place.pool()?;
-        let mut db = pool.get().await.map_err(no_connection(&place.config))?;
+        let mut db = pool.get().await.map_err(not_opened(&place.config))?;
         schema::prepare(&mut db, &place.schema, must_exist).await?;
         let holder = query(&db, "open the database", "SELECT nextval('holders')", &[]).await?;
         let holder = holder.first().map(|row| get(row, 0)).transpose()?.unwrap_or_default();
