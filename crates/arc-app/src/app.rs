@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
     time::Duration,
 };
@@ -107,6 +107,8 @@ pub(crate) struct Inner {
     pub(crate) spool: Mutex<Option<SpoolStatus>>,
     /// Traces that could not be read or analysed, as of this write.
     pub(crate) broken: Mutex<BTreeSet<(ProjectId, TraceId, WriteMark)>>,
+    /// How many records the last compacting could not read that found any; they were told of.
+    pub(crate) unreadable: AtomicU64,
 }
 
 impl App {
@@ -139,6 +141,7 @@ impl App {
             user_budgets: Mutex::default(),
             spool: Mutex::default(),
             broken: Mutex::default(),
+            unreadable: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }

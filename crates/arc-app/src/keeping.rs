@@ -6,7 +6,10 @@
 //!
 //! Of several servers on one store, one at a time deletes and compacts: the one that has the lease ([`TURN`]).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use arc_model::{ProjectId, Timestamp, TraceId};
 use arc_store::{Compacted, Deleted, Page, SearchHit, SearchQuery, Selection, Storage, StoreError, WorkId};
@@ -99,7 +102,17 @@ impl App {
 
     /// Removes from storage what only deleted runs referred to.
     pub async fn compact(&self) -> Result<Compacted, AppError> {
-        Ok(self.inner.traces.compact().await?)
+        let compacted = self.inner.traces.compact().await?;
+        let unreadable = compacted.unreadable;
+        // It finds the same damage each time it has something to do.
+        if unreadable > 0 && self.inner.unreadable.swap(unreadable, Ordering::Relaxed) != unreadable {
+            tracing::warn!(
+                records = unreadable,
+                "compacting found {unreadable} records that cannot be read and left them: the stored data is damaged, and \
+                 these runs cannot be shown; restore a backup, or delete them"
+            );
+        }
+        Ok(compacted)
     }
 
     /// Gives free room back to the disk; whoever writes may wait meanwhile.

@@ -27,7 +27,7 @@ use std::{
 use arc_model::{Message, ProjectId, Role, RunCosts, Span, SpanId, SpanKind, Timestamp, TraceId};
 use arc_store::{
     ChangeSeq, Compacted, Registry, SearchQuery, Selection, Settled, StoreError, TraceStore, WriteMark,
-    conformance::{Backend, CASES, Case, EVERY_CASE, Generator, Subject},
+    conformance::{Backend, BoxFuture, CASES, Case, EVERY_CASE, Generator, Subject},
 };
 use arc_store_backends::{
     clickhouse::{ClickHouseStore, ddl},
@@ -60,9 +60,11 @@ fn clickhouse_keeps_the_contract() {
                     let databases = (0..50).map(|_| format!("case_{}", number.fetch_add(1, Ordering::Relaxed)));
                     let urls: Mutex<Vec<String>> =
                         Mutex::new(databases.map(|database| server.url(&database)).collect());
+                    let http = server.http();
                     let backend = Backend::new(move || {
                         let url = urls.lock().unwrap().pop().unwrap();
-                        async move { empty_store(&url).await }
+                        let http = http.clone();
+                        async move { empty_store(&url, http).await }
                     });
                     if catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(&backend)))).is_err() {
                         failed.lock().unwrap().push(*name);
@@ -75,9 +77,16 @@ fn clickhouse_keeps_the_contract() {
     assert!(failed.is_empty(), "{} of {} cases failed: {}", failed.len(), CASES.len(), failed.join(", "));
 }
 
-async fn empty_store(url: &str) -> Subject {
+async fn empty_store(url: &str, http: String) -> Subject {
     let stores = open_with(url, REGISTRY).await.unwrap();
-    Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
+    let client = client_of(http, url.rsplit('/').next().unwrap());
+    let damage = move || -> BoxFuture<'static, ()> {
+        let update = "ALTER TABLE segments UPDATE data = 'damaged' WHERE 1 SETTINGS mutations_sync = 2";
+        let client = client.clone();
+        Box::pin(async move { client.query_raw(update).execute().await.unwrap() })
+    };
+    let (traces, registry) = (stores.traces, stores.registry);
+    Subject { traces, registry, damage: Some(Box::new(damage)), keep: Box::new(()) }
 }
 
 #[test]
@@ -111,8 +120,12 @@ async fn what_keeps_a_store_from_opening_is_said_without_the_password() {
 }
 
 fn client(server: &Server, database: &str) -> Client {
+    client_of(server.http(), database)
+}
+
+fn client_of(http: String, database: &str) -> Client {
     Client::default()
-        .with_url(server.http())
+        .with_url(http)
         .with_user("arc")
         .with_password(PASSWORD)
         .with_database(database)

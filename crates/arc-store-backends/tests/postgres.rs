@@ -29,7 +29,7 @@ use std::{
 use arc_model::{Message, ProjectId, Role, Span, SpanId, SpanKind, Timestamp, TraceId};
 use arc_store::{
     ChangeSeq, Settled, StoreError, TraceStore,
-    conformance::{Backend, CASES, Case, EVERY_CASE, Generator, Subject},
+    conformance::{Backend, BoxFuture, CASES, Case, EVERY_CASE, Generator, Subject},
 };
 use arc_store_backends::{open, open_existing, postgres::PostgresStore};
 use postgres_server::{PASSWORD, Server};
@@ -74,7 +74,17 @@ fn postgresql_keeps_the_contract() {
 
 async fn empty_store(url: &str) -> Subject {
     let stores = open(url).await.unwrap();
-    Subject { traces: stores.traces, registry: stores.registry, keep: Box::new(()) }
+    let url = url.to_owned();
+    let damage = move || -> BoxFuture<'static, ()> {
+        let url = url.clone();
+        Box::pin(async move {
+            let (_, schema) = url.split_once("&schema=").unwrap();
+            let db = connect(&url).await;
+            db.batch_execute(&format!("UPDATE {schema}.segments SET data = 'damaged'")).await.unwrap();
+        })
+    };
+    let (traces, registry) = (stores.traces, stores.registry);
+    Subject { traces, registry, damage: Some(Box::new(damage)), keep: Box::new(()) }
 }
 
 /// Connects to the database of a store, without its schema.

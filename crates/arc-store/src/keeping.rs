@@ -1,5 +1,7 @@
 //! What is kept and what goes: which runs to delete, and what deleting and compacting did.
 
+use std::ops::AddAssign;
+
 use arc_model::{AgentName, SessionId, Timestamp, TraceId, UserId};
 
 /// Which runs to delete.
@@ -36,6 +38,17 @@ pub struct Compacted {
     pub rewritten: u64,
     /// Bytes this freed, as they are stored.
     pub freed_bytes: u64,
+    /// Records and pieces of storage that were looked at and cannot be read. They were left as they are.
+    pub unreadable: u64,
+}
+
+impl AddAssign for Compacted {
+    fn add_assign(&mut self, more: Self) {
+        self.removed += more.removed;
+        self.rewritten += more.rewritten;
+        self.freed_bytes += more.freed_bytes;
+        self.unreadable += more.unreadable;
+    }
 }
 
 /// How much a store holds, over all projects.

@@ -192,6 +192,8 @@ pub trait TraceStore: Send + Sync {
     /// - MUST keep every span readable exactly, also for readers and writers at work meanwhile.
     /// - MUST leave no body of runs that were deleted before the call, unless another span has the same.
     /// - MUST NOT hold up appends for longer than one of its steps takes; a step is small.
+    /// - MUST go on where a record cannot be read, and count it. What such a record is known to refer to stays, and so
+    ///   does the piece of storage it is in; what nothing else refers to MAY go.
     /// - Whether the file or the database gets smaller is a matter of [`Self::vacuum`]; what was freed is used again
     ///   either way.
     async fn compact(&self) -> Result<Compacted, StoreError> {

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     remote::compute,
-    segment::{Compressed, Marks, Place, Reach, SegmentCache, blank},
+    segment::{Blanked, Compressed, Marked, Marks, Place, Reach, SegmentCache, blank},
 };
 
 const ATTEMPTED: &str = "compact the store";
@@ -292,9 +292,7 @@ async fn sweep(store: &ClickHouseStore) -> Result<Compacted, StoreError> {
     for (project, stale) in projects {
         match sweep_project(store, &project, stale).await {
             Ok(swept) => {
-                all.removed += swept.removed;
-                all.rewritten += swept.rewritten;
-                all.freed_bytes += swept.freed_bytes;
+                all += swept;
             }
             // What is damaged in one project is no reason to keep the texts of others.
             Err(error) => trouble = Err(error),
@@ -318,13 +316,12 @@ async fn sweep_project(
     }
     let of = ProjectId::new(project);
     store.rounds.begin().await;
-    let marked = mark(store, &of, stale.keys().copied()).await?;
+    let (marked, unreadable) = mark(store, &of, stale.keys().copied()).await?;
+    all.unreadable += unreadable;
     let mut replaced = Vec::new();
     for segments in marked.chunks(SEGMENTS_AT_ONCE) {
         let (swept, gone) = sweep_some(store, &of, segments).await?;
-        all.removed += swept.removed;
-        all.rewritten += swept.rewritten;
-        all.freed_bytes += swept.freed_bytes;
+        all += swept;
         replaced.extend(gone);
     }
     remove_replaced(store, &of, replaced).await?;
@@ -363,7 +360,8 @@ struct Record {
     length: u32,
 }
 
-/// Returns what is reached in stale segments of a project, which shares none with others.
+/// Returns what is reached in stale segments of a project, which shares none with others, and how many records could not be
+/// read.
 ///
 /// Every record counts that has a row, also one of a run that was deleted since what deleted runs reach was noted: that
 /// is found out by reading it.
@@ -371,7 +369,7 @@ async fn mark(
     store: &ClickHouseStore,
     project: &ProjectId,
     stale: impl Iterator<Item = i64>,
-) -> Result<Vec<(i64, Vec<(u32, u32)>)>, StoreError> {
+) -> Result<(Marked, u64), StoreError> {
     let mut marks = Marks::of(stale);
     let cache = Arc::new(SegmentCache::default());
     let mut after: Option<TraceId> = None;
@@ -397,7 +395,7 @@ async fn mark(
                 let wanted = places.iter().map(|place| place.segment).collect();
                 read::with_segments(&runtime, &db, &cache, &project, wanted, |segments| {
                     let mut reach = Reach::default();
-                    places.iter().try_for_each(|place| reach.record(*place, segments, &mut |place| marks.mark(place)))
+                    places.iter().try_for_each(|place| marks.record(&mut reach, *place, segments))
                 })?;
             }
             Ok(marks)
@@ -449,16 +447,21 @@ async fn sweep_some(
         if kept.is_empty() {
             swept.removed += 1;
             swept.freed_bytes += before;
-        } else if let Some(blanked_one) = blank(&stored, kept, id)? {
+        } else {
+            let data = match blank(&stored, kept, id)? {
+                Blanked::New(Compressed { data, .. }) => data,
+                other => {
+                    swept.unreadable += u64::from(matches!(other, Blanked::Unreadable));
+                    continue;
+                }
+            };
             swept.rewritten += 1;
-            swept.freed_bytes += before.saturating_sub(blanked_one.data.len() as u64);
-            let version = version_of(&blanked_one.data);
-            let data = Bytes(blanked_one.data);
+            swept.freed_bytes += before.saturating_sub(data.len() as u64);
+            let version = version_of(&data);
             if !blanked.iter().any(|one: &SegmentRow| (one.id, one.version) == (id, version)) {
+                let data = Bytes(data);
                 blanked.push(SegmentRow { id, project: row.project, raw_bytes: row.raw_bytes, data, version });
             }
-        } else {
-            continue;
         }
         gone.push(format!("({id}, {})", row.version));
     }

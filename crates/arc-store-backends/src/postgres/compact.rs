@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     remote::compute,
-    segment::{Compressed, Marks, Reach, SegmentCache, blank},
+    segment::{Blanked, Compressed, Marked, Marks, Reach, SegmentCache, blank},
 };
 
 const ATTEMPTED: &str = "compact the store";
@@ -62,11 +62,10 @@ pub(super) async fn compact(store: &PostgresStore) -> Result<Compacted, StoreErr
             return Ok(all);
         }
         let (round, stale) = begin_round(store, until).await?;
-        for segments in mark(store, stale).await?.chunks(SEGMENTS_AT_ONCE) {
-            let swept = sweep(store, round, segments).await?;
-            all.removed += swept.removed;
-            all.rewritten += swept.rewritten;
-            all.freed_bytes += swept.freed_bytes;
+        let (marked, unreadable) = mark(store, stale).await?;
+        all.unreadable += unreadable;
+        for segments in marked.chunks(SEGMENTS_AT_ONCE) {
+            all += sweep(store, round, segments).await?;
         }
         store.cache.clear();
     }
@@ -92,8 +91,8 @@ async fn begin_round(store: &PostgresStore, until: i64) -> Result<(i64, Vec<i64>
     Ok((round, stale))
 }
 
-/// Returns what is reached in stale segments.
-async fn mark(store: &PostgresStore, stale: Vec<i64>) -> Result<Vec<(i64, Vec<(u32, u32)>)>, StoreError> {
+/// Returns what is reached in stale segments, and how many records could not be read.
+async fn mark(store: &PostgresStore, stale: Vec<i64>) -> Result<(Marked, u64), StoreError> {
     const SELECT: &str = "SELECT key, project, trace_id FROM traces WHERE key > $1 ORDER BY key LIMIT $2";
     let mut marks = Marks::of(stale);
     let mut after = i64::MIN;
@@ -113,7 +112,7 @@ async fn mark(store: &PostgresStore, stale: Vec<i64>) -> Result<Vec<(i64, Vec<(u
             marks = compute(ATTEMPTED, move || {
                 let mut reach = Reach::default();
                 read::with_segments(&runtime, &db, &cache, &project, &places, |place, segments| {
-                    reach.record(place, segments, &mut |place| marks.mark(place))
+                    marks.record(&mut reach, place, segments)
                 })?;
                 Ok(marks)
             })
@@ -145,10 +144,16 @@ async fn sweep(
             query(&tx, ATTEMPTED, "DELETE FROM segments WHERE id = $1", &[&id]).await?;
             swept.removed += 1;
             swept.freed_bytes += before;
-        } else if let Some(blanked) = blank(&stored, kept, id)? {
-            query(&tx, ATTEMPTED, "UPDATE segments SET data = $2 WHERE id = $1", &[&id, &blanked.data]).await?;
-            swept.rewritten += 1;
-            swept.freed_bytes += before.saturating_sub(blanked.data.len() as u64);
+        } else {
+            match blank(&stored, kept, id)? {
+                Blanked::New(blanked) => {
+                    query(&tx, ATTEMPTED, "UPDATE segments SET data = $2 WHERE id = $1", &[&id, &blanked.data]).await?;
+                    swept.rewritten += 1;
+                    swept.freed_bytes += before.saturating_sub(blanked.data.len() as u64);
+                }
+                Blanked::Same => {}
+                Blanked::Unreadable => swept.unreadable += 1,
+            }
         }
     }
     let done = "DELETE FROM stale_segments WHERE segment = ANY($1::int8[]) AND round < $2";

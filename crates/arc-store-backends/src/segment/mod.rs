@@ -38,7 +38,7 @@ mod tests;
 pub(crate) use decode::decode;
 pub(crate) use encode::{BodyHash, ContentHash, Encoder};
 pub(crate) use pack::{Packed, Packer, Pending};
-pub(crate) use reach::{Marks, Reach, blank};
+pub(crate) use reach::{Blanked, Marked, Marks, Reach, blank};
 pub(crate) use reference::Place;
 pub(crate) use unpack::{Compressed, SegmentCache, Segments, from_json};
 pub(crate) use window::Window;

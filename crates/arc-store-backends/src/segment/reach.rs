@@ -10,7 +10,7 @@ use arc_store::StoreError;
 use serde::Deserialize;
 
 use super::{
-    Compressed,
+    Compressed, Damaged,
     pack::ZSTD_LEVEL,
     record::Slot,
     reference::{Place, read, read_number},
@@ -44,7 +44,7 @@ impl Reach {
         segments: &mut Segments<'_>,
         visit: &mut dyn FnMut(Place),
     ) -> Result<(), StoreError> {
-        let malformed = |error: super::Damaged| damaged(error.to_string());
+        let malformed = |error: Damaged| damaged(error.to_string());
         visit(place);
         let bytes = segments.bytes(place)?;
         let mut rest = bytes.as_slice();
@@ -96,26 +96,56 @@ impl Reach {
 }
 
 /// Which bytes of some segments are reached.
-pub(crate) struct Marks(BTreeMap<i64, Ranges>);
+pub(crate) struct Marks {
+    segments: BTreeMap<i64, Ranges>,
+    /// Records that could not be read.
+    unreadable: u64,
+}
+
+/// What is reached in segments, in order.
+pub(crate) type Marked = Vec<(i64, Vec<(u32, u32)>)>;
 
 impl Marks {
     /// Watches these segments.
     pub(crate) fn of(segments: impl IntoIterator<Item = i64>) -> Self {
-        Self(segments.into_iter().map(|segment| (segment, Ranges::default())).collect())
+        let segments = segments.into_iter().map(|segment| (segment, Ranges::default())).collect();
+        Self { segments, unreadable: 0 }
     }
 
-    pub(crate) fn mark(&mut self, place: Place) {
-        if let Some(ranges) = self.0.get_mut(&place.segment) {
+    /// Marks what the record at `place` reaches.
+    ///
+    /// Of one that cannot be read, what was found out until then stays, and all of the segment it is in: whoever reads it
+    /// finds the same damage, and nothing that somebody could mend is gone.
+    pub(crate) fn record(
+        &mut self,
+        reach: &mut Reach,
+        place: Place,
+        segments: &mut Segments<'_>,
+    ) -> Result<(), StoreError> {
+        match reach.record(place, segments, &mut |place| self.mark(place)) {
+            // What the database says may pass, and then what this one refers to is needed.
+            Err(StoreError::Corrupt { source, .. }) if source.is::<Damaged>() => {
+                self.unreadable += 1;
+                self.mark(Place { segment: place.segment, offset: 0, length: u32::MAX });
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn mark(&mut self, place: Place) {
+        if let Some(ranges) = self.segments.get_mut(&place.segment) {
             ranges.add(place.offset, place.offset.saturating_add(place.length));
         }
     }
 
-    /// Returns the segments in order, each with what is reached in it.
-    pub(crate) fn finish(mut self) -> Vec<(i64, Vec<(u32, u32)>)> {
-        for ranges in self.0.values_mut() {
+    /// Returns the segments, and how many records could not be read.
+    pub(crate) fn finish(mut self) -> (Marked, u64) {
+        for ranges in self.segments.values_mut() {
             ranges.merge();
         }
-        self.0.into_iter().map(|(segment, ranges)| (segment, ranges.all)).collect()
+        let segments = self.segments.into_iter().map(|(segment, ranges)| (segment, ranges.all)).collect();
+        (segments, self.unreadable)
     }
 }
 
@@ -148,9 +178,19 @@ impl Ranges {
     }
 }
 
-/// Returns a segment with everything outside `kept` blanked; `None` if nothing is outside.
-pub(crate) fn blank(stored: &Compressed, kept: &[(u32, u32)], id: i64) -> Result<Option<Compressed>, StoreError> {
-    let mut bytes = decompress(stored, id)?;
+/// What becomes of a segment that is partly reached.
+pub(crate) enum Blanked {
+    /// It is stored like this from now on.
+    New(Compressed),
+    /// All of it that is not blank is reached.
+    Same,
+    /// It cannot be read, so it stays as it is.
+    Unreadable,
+}
+
+/// Returns a segment with everything outside `kept` blanked.
+pub(crate) fn blank(stored: &Compressed, kept: &[(u32, u32)], id: i64) -> Result<Blanked, StoreError> {
+    let Ok(mut bytes) = decompress(stored, id) else { return Ok(Blanked::Unreadable) };
     let mut at = 0;
     let mut is_changed = false;
     for &(start, end) in kept.iter().chain([&(u32::MAX, u32::MAX)]) {
@@ -162,9 +202,9 @@ pub(crate) fn blank(stored: &Compressed, kept: &[(u32, u32)], id: i64) -> Result
         at = end as usize;
     }
     if !is_changed {
-        return Ok(None);
+        return Ok(Blanked::Same);
     }
     let data = zstd::bulk::compress(&bytes, ZSTD_LEVEL)
         .map_err(|source| StoreError::Unavailable { attempted: "compress a segment", source: Box::new(source) })?;
-    Ok(Some(Compressed { raw_bytes: stored.raw_bytes, data }))
+    Ok(Blanked::New(Compressed { raw_bytes: stored.raw_bytes, data }))
 }

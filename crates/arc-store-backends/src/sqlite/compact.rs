@@ -21,7 +21,7 @@ use super::{
     error::while_trying,
     read::{list, segment_of},
 };
-use crate::segment::{Compressed, Marks, Reach, SegmentCache, Segments, blank};
+use crate::segment::{Blanked, Compressed, Marked, Marks, Reach, SegmentCache, Segments, blank};
 
 const ATTEMPTED: &str = "compact the store";
 
@@ -52,12 +52,11 @@ pub(super) async fn compact(store: &SqliteStore) -> Result<Compacted, StoreError
             return Ok(all);
         }
         let (round, stale) = store.writer.write(move |db| begin_round(db, until)).await?;
-        for segments in mark(store, stale).await?.chunks(SEGMENTS_AT_ONCE) {
+        let (marked, unreadable) = mark(store, stale).await?;
+        all.unreadable += unreadable;
+        for segments in marked.chunks(SEGMENTS_AT_ONCE) {
             let segments = segments.to_vec();
-            let swept = store.writer.write(move |db| sweep(db, round, &segments)).await?;
-            all.removed += swept.removed;
-            all.rewritten += swept.rewritten;
-            all.freed_bytes += swept.freed_bytes;
+            all += store.writer.write(move |db| sweep(db, round, &segments)).await?;
         }
         store.reading.cache.clear();
     }
@@ -76,8 +75,8 @@ fn begin_round(db: &Connection, until: i64) -> Result<(i64, Vec<i64>), StoreErro
     Ok((round(db)?, stale(db, until)?))
 }
 
-/// Returns what is reached in stale segments.
-async fn mark(store: &SqliteStore, stale: Vec<i64>) -> Result<Vec<(i64, Vec<(u32, u32)>)>, StoreError> {
+/// Returns what is reached in stale segments, and how many records could not be read.
+async fn mark(store: &SqliteStore, stale: Vec<i64>) -> Result<(Marked, u64), StoreError> {
     let mut marks = Marks::of(stale);
     let mut after = i64::MIN;
     let cache = std::sync::Arc::new(SegmentCache::default());
@@ -108,7 +107,7 @@ fn mark_some(db: &Connection, cache: &SegmentCache, after: i64, marks: &mut Mark
         let mut segments = Segments::new(cache, &mut load);
         let mut reach = Reach::default();
         for place in places(db, *trace).map_err(&failed)? {
-            reach.record(place, &mut segments, &mut |place| marks.mark(place))?;
+            marks.record(&mut reach, place, &mut segments)?;
         }
     }
     Ok(traces.last().map(|(key, _)| *key))
@@ -129,11 +128,17 @@ fn sweep(db: &Connection, round: i64, segments: &[(i64, Vec<(u32, u32)>)]) -> Re
                 db.execute("DELETE FROM segments WHERE id = ?1", [id]).map_err(&failed)?;
                 swept.removed += 1;
                 swept.freed_bytes += before;
-            } else if let Some(blanked) = blank(&stored, kept, *id)? {
-                db.execute("UPDATE segments SET data = ?2 WHERE id = ?1", params![id, blanked.data])
-                    .map_err(&failed)?;
-                swept.rewritten += 1;
-                swept.freed_bytes += before.saturating_sub(blanked.data.len() as u64);
+            } else {
+                match blank(&stored, kept, *id)? {
+                    Blanked::New(blanked) => {
+                        db.execute("UPDATE segments SET data = ?2 WHERE id = ?1", params![id, blanked.data])
+                            .map_err(&failed)?;
+                        swept.rewritten += 1;
+                        swept.freed_bytes += before.saturating_sub(blanked.data.len() as u64);
+                    }
+                    Blanked::Same => {}
+                    Blanked::Unreadable => swept.unreadable += 1,
+                }
             }
         }
         let done = "DELETE FROM stale_segments WHERE segment = ?1 AND round < ?2";

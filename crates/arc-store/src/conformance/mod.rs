@@ -14,6 +14,7 @@ pub mod captures;
 pub mod changes;
 pub mod concurrency;
 pub mod costs;
+pub mod damage;
 pub mod delete;
 pub mod figures;
 mod generate;
@@ -37,12 +38,18 @@ use crate::{Registry, TraceStore};
 /// A future with its type forgotten.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Overwrites the segments of a store.
+pub type Damage = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// An open, empty store.
 pub struct Subject {
     /// The port for what was captured.
     pub traces: Arc<dyn TraceStore>,
     /// The port for what was decided.
     pub registry: Arc<dyn Registry>,
+    /// Makes everything unreadable that was appended so far, but not what is known about it; `None` where nobody else
+    /// gets at the data.
+    pub damage: Option<Damage>,
     /// Dropped after the store: removes its files, say.
     pub keep: Box<dyn Any + Send + Sync>,
 }
@@ -178,6 +185,7 @@ macro_rules! for_each_case {
             delete::a_run_that_is_deleted_while_it_is_analysed_stays_deleted,
             delete::compacting_keeps_what_is_referred_to,
             delete::runs_appended_while_others_are_deleted_are_kept,
+            damage::compacting_goes_on_where_records_cannot_be_read,
             storage::runs_spans_and_bytes_are_counted,
             storage::used_bytes_fall_with_what_is_deleted,
             search::text_is_found_once_it_was_indexed,
