@@ -148,7 +148,7 @@ impl App {
                         let (project, mark) = (trace.project.clone(), trace.mark);
                         settled.push(Settled { project, mark, run, findings, costs });
                     }
-                    Err(why) => self.set_aside(trace, &why),
+                    Err(why) => self.set_aside(trace, &why).await?,
                 }
             }
         }
@@ -173,7 +173,7 @@ impl App {
                 Err(error @ StoreError::Corrupt { .. }) => {
                     let is_it = |trace: &&Unsettled| trace.trace_id == one.run.trace_id && trace.project == one.project;
                     if let Some(trace) = due.iter().find(is_it) {
-                        self.set_aside(trace, &error);
+                        self.set_aside(trace, &error).await?;
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -209,12 +209,14 @@ impl App {
     }
 
     /// Leaves a trace alone until it is written to again, instead of failing on it for ever.
-    fn set_aside(&self, due: &Unsettled, why: &dyn std::fmt::Display) {
+    async fn set_aside(&self, due: &Unsettled, why: &(dyn std::fmt::Display + Sync)) -> Result<(), AppError> {
+        self.inner.traces.set_aside(due).await?;
         tracing::error!(
             trace.id = %due.trace_id, project.id = %due.project,
             "a trace could not be analysed and stays without a run until it changes: {why}"
         );
         lock(&self.inner.broken).insert((due.project.clone(), due.trace_id, due.mark));
+        Ok(())
     }
 
     fn broken_count(&self) -> u32 {

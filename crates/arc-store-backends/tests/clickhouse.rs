@@ -285,6 +285,37 @@ async fn a_trace_is_given_to_one_program_until_its_lease_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_that_cannot_be_analysed_does_not_make_finding_others_slower() {
+    let Some(server) = Server::start() else { return };
+    let registry = open("sqlite::memory:").await.unwrap().registry;
+    let url = server.url("arc_eval");
+    append(&ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap(), 1).await;
+    // As if it had been written long ago.
+    let columns = "project, trace_id, span_id, revision, hash, segment, offset, length, flags, received_at, life";
+    let long_ago =
+        format!("INSERT INTO spans ({columns}, inserted_at) SELECT {columns}, now64(6) - INTERVAL 1 DAY FROM spans");
+    client(&server, "arc_eval").query_raw(&long_ago).execute().await.unwrap();
+    let written = "ALTER TABLE spans DELETE WHERE inserted_at > now64(6) - INTERVAL 1 HOUR SETTINGS mutations_sync = 2";
+    client(&server, "arc_eval").query_raw(written).execute().await.unwrap();
+    let store = ClickHouseStore::open_existing(&url, registry).await.unwrap();
+    let end = Timestamp::from_nanos(i64::MAX);
+    let due = store.unsettled(end, end, end, 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    let before = store.settled_before();
+    // It holds the others up until it is set aside.
+    assert_eq!(store.unsettled(end, end, end, 10).await.unwrap(), due);
+    assert_eq!(store.settled_before(), before);
+    store.set_aside(&due[0]).await.unwrap();
+    assert!(store.unsettled(end, end, end, 10).await.unwrap().is_empty());
+    assert!(store.settled_before() > before.plus_nanos(23 * 3_600_000_000_000));
+    // Written to, it waits again.
+    let mut more = spans_of(1);
+    more[0].revision = 1;
+    store.append(&ProjectId::default(), &more[..1], Timestamp::from_nanos(2)).await.unwrap();
+    assert_eq!(store.unsettled(end, end, end, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_takes_no_more_than_what_its_folder_holds() {
     let Some(server) = Server::start() else { return };
     let registry = open("sqlite::memory:").await.unwrap().registry;

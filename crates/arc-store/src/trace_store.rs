@@ -102,6 +102,15 @@ pub trait TraceStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Unsettled>, StoreError>;
 
+    /// Tells that a trace could not be analysed as it was when [`Self::unsettled`] returned it.
+    ///
+    /// It stays unsettled, and MAY be returned again. A store in which what waits for long makes the rest slower to find
+    /// MUST pass over it there until it is written to again, as long as this program has it open.
+    async fn set_aside(&self, trace: &Unsettled) -> Result<(), StoreError> {
+        let _ = trace;
+        Ok(())
+    }
+
     /// Stores runs with their findings, replacing what was settled before for the same traces.
     ///
     /// - MUST write run, findings and every figure derived from them in one transaction.

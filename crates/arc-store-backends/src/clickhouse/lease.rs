@@ -8,6 +8,7 @@
 //! work: runs that were analysed twice replace each other, findings included.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use super::{
     append::{ENDED_ROOT, TIMED},
     read::{alive, query, requests, trace_id},
-    rows::{DELETED, kind},
+    rows::{self, DELETED, kind, list, literal},
 };
 
 const ATTEMPTED: &str = "find unsettled traces";
@@ -31,9 +32,26 @@ const HORIZON_EVERY: Duration = Duration::from_secs(15);
 /// An insert is visible this long after its moment at the latest, in microseconds.
 const INSERT_TAKES_MICROS: i64 = 120_000_000;
 
+/// Traces that are passed over in one look, the longest unwritten first; the look after finds out about the next ones.
+const ASIDE_AT_ONCE: usize = 1_000;
+
 /// What this program knows about how far everything is settled.
 #[derive(Default)]
-pub(super) struct Horizon(Mutex<Known>);
+pub(super) struct Horizon {
+    known: Mutex<Known>,
+    aside: Mutex<BTreeSet<Aside>>,
+}
+
+/// A trace that cannot be analysed as it was written. While it counted as one that waits, everything written since would be
+/// looked at each time.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Aside {
+    /// When it was last written, in microseconds.
+    newest: i64,
+    project: ProjectId,
+    trace: TraceId,
+    writes: u64,
+}
 
 #[derive(Default, Clone, Copy)]
 struct Known {
@@ -187,8 +205,9 @@ impl Horizon {
         }
         let sql = format!(
             "SELECT count() AS traces, toUnixTimestamp64Micro(min(newest)) AS oldest, \
-             toUnixTimestamp64Micro(now64(6, 'UTC')) AS now FROM ({}) WHERE settled < writes",
-            state(known.settled_before)
+             toUnixTimestamp64Micro(now64(6, 'UTC')) AS now FROM ({}) WHERE settled < writes{}",
+            state(known.settled_before),
+            self.but_aside(known.settled_before)
         );
         let rows: Vec<Waiting> = query(db, ATTEMPTED, &sql).await?;
         if let Some(Waiting { traces, oldest, now }) = rows.first() {
@@ -200,11 +219,53 @@ impl Horizon {
         Ok(known.settled_before)
     }
 
+    /// Passes over a trace from the next look on, which is the next call.
+    pub(super) async fn set_aside(&self, db: &Client, trace: &Unsettled) -> Result<(), StoreError> {
+        #[derive(Row, Deserialize)]
+        struct Newest {
+            newest: i64,
+        }
+        let sql = format!(
+            "SELECT toUnixTimestamp64Micro(max(inserted_at)) AS newest FROM spans WHERE project = {} AND trace_id = {}",
+            rows::project(&trace.project),
+            literal(trace.trace_id.as_bytes())
+        );
+        let rows: Vec<Newest> = query(db, ATTEMPTED, &sql).await?;
+        let aside = Aside {
+            newest: rows.first().map_or(0, |row| row.newest),
+            project: trace.project.clone(),
+            trace: trace.trace_id,
+            writes: trace.mark.0,
+        };
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).insert(aside);
+        self.set(Known { looked: None, ..self.get() });
+        Ok(())
+    }
+
+    /// Returns a condition that is false for traces that were set aside and would be looked at from this moment on.
+    fn but_aside(&self, from: i64) -> String {
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = aside.iter().filter(|aside| aside.newest >= from).take(ASIDE_AT_ONCE);
+        let names = late.map(|Aside { project, trace, writes, .. }| {
+            format!("({}, {}, {writes})", rows::project(project), literal(trace.as_bytes()))
+        });
+        let names: Vec<String> = names.collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(" AND (project, trace_id, writes) NOT IN {}", list(names.into_iter()))
+    }
+
+    /// Returns from when on writes are looked at as far as this program knows, in microseconds.
+    pub(super) fn settled_before(&self) -> i64 {
+        self.get().settled_before
+    }
+
     fn get(&self) -> Known {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, known: Known) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 }

@@ -98,6 +98,12 @@ impl ClickHouseStore {
         Self::start(url, registry, false, lease).await
     }
 
+    /// Returns the moment before which nothing waits as far as this program knows, by ClickHouse's clock: to find what does,
+    /// everything that was written since is looked at.
+    pub fn settled_before(&self) -> Timestamp {
+        Timestamp::from_nanos(self.horizon.settled_before().saturating_mul(1_000))
+    }
+
     async fn start(
         url: &str,
         registry: Arc<dyn Registry>,
@@ -174,6 +180,10 @@ impl TraceStore for ClickHouseStore {
     ) -> Result<Vec<Unsettled>, StoreError> {
         let when = When { root_ended: root_ended_before, idle: idle_before, seen: seen_before };
         lease::unsettled(&self.db, &self.horizon, &*self.registry, &self.lease, when, limit).await
+    }
+
+    async fn set_aside(&self, trace: &Unsettled) -> Result<(), StoreError> {
+        self.horizon.set_aside(&self.db, trace).await
     }
 
     async fn settle(&self, settled: &[Settled], now: Timestamp) -> Result<(), StoreError> {

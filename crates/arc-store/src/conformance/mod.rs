@@ -150,6 +150,7 @@ macro_rules! for_each_case {
             unsettled::a_running_trace_is_due_at_most_so_often,
             unsettled::a_running_run_leaves_its_trace_unsettled,
             unsettled::a_trace_that_is_unsettled_waits_again_and_its_run_stays,
+            unsettled::a_trace_that_was_set_aside_is_due_once_it_is_written_to,
             settle::a_settled_run_comes_back_exactly,
             settle::settling_again_replaces_the_run_and_its_findings,
             settle::a_run_without_stored_spans_can_be_settled,

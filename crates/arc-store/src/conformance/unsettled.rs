@@ -266,3 +266,18 @@ pub async fn a_trace_that_is_unsettled_waits_again_and_its_run_stays(backend: &B
     settle_all(&store).await;
     assert_eq!(store.waiting().await, []);
 }
+
+/// A trace that was set aside is due again once it is written to, and no other one is passed over for it.
+pub async fn a_trace_that_was_set_aside_is_due_once_it_is_written_to(backend: &Backend) {
+    let store = backend.open().await;
+    store.append(&[span(1, 1)], at(10)).await;
+    let waiting = store.waiting().await;
+    store.traces.set_aside(&waiting[0]).await.unwrap();
+    store.append(&[span(2, 1)], at(10)).await;
+    assert!(store.due(at(10), at(10)).await.contains(&trace_id(2)));
+    store.append(&[span(1, 2)], at(20)).await;
+    let due = store.waiting().await;
+    assert_eq!(due.iter().map(|unsettled| unsettled.trace_id).collect::<Vec<_>>(), [trace_id(2), trace_id(1)]);
+    store.settle(&[settled_at(&due[1])]).await;
+    assert_eq!(store.waiting().await.len(), 1);
+}
