@@ -138,7 +138,7 @@ impl App {
     pub async fn index_all(&self) -> Result<u64, AppError> {
         let mut all = 0;
         loop {
-            let indexed = self.inner.traces.index_text(INDEX_STEP).await?;
+            let indexed = self.index_some().await?;
             all += indexed;
             if indexed < u64::from(INDEX_STEP) {
                 return Ok(all);
@@ -257,10 +257,22 @@ impl App {
         self.tasks().spawn(async move { app.retention_loop().await });
     }
 
+    /// Makes the text of some runs that wait searchable, and returns how many wait no longer.
+    async fn index_some(&self) -> Result<u64, StoreError> {
+        let indexed = self.inner.traces.index_text(INDEX_STEP).await?;
+        for (project, trace) in indexed.unreadable {
+            tracing::warn!(
+                trace.id = %trace, project.id = %project,
+                "the text of run {trace} of project {project} cannot be searched: the stored data of the run is damaged"
+            );
+        }
+        Ok(indexed.runs)
+    }
+
     async fn index_loop(&self) {
         while !self.tasks().is_stopping() {
             let begin = Instant::now();
-            let pause = match self.inner.traces.index_text(INDEX_STEP).await {
+            let pause = match self.index_some().await {
                 Ok(indexed) if indexed >= u64::from(INDEX_STEP) => STEP_PAUSE,
                 Ok(_) => INDEX_PAUSE,
                 Err(StoreError::Unsupported(_)) => return,

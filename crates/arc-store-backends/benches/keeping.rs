@@ -52,7 +52,7 @@ fn main() {
         let per_thousand = |cpu: Duration| cpu.as_secs_f64() * 1e3 / (spans as f64 / 1e3);
         let before = store.used_bytes().await.unwrap();
         println!("{traces} runs of 8 spans: {:.0} bytes a span without an index", before as f64 / spans as f64);
-        let (cpu, ()) = timed(async { while store.index_text(16).await.unwrap() > 0 {} }).await;
+        let (cpu, ()) = timed(async { while store.index_text(16).await.unwrap().runs > 0 {} }).await;
         let index = store.used_bytes().await.unwrap() - before;
         println!(
             "index: {:.0} bytes a span, {:.1} ms of processor per 1,000 spans",

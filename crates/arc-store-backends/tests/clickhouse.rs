@@ -161,7 +161,17 @@ async fn a_database_of_an_earlier_version_gets_what_it_lacks_when_it_is_opened()
         client(&server, "arc_eval").query_raw(statement).execute().await.unwrap();
     }
     let store = ClickHouseStore::open_existing(&url, Arc::clone(&registry)).await.unwrap();
-    assert_eq!(store.index_text(10).await.unwrap(), 1);
+    let known: u32 =
+        client(&server, "arc_eval").query_raw("SELECT max(version) FROM schema_version").fetch_one().await.unwrap();
+    assert_eq!(known, 2);
+    for trace in [1, 2] {
+        if trace == 2 {
+            append(&store, trace).await;
+        }
+        let found = store.trace(&ProjectId::default(), trace_id(trace)).await.unwrap().unwrap();
+        assert!(spans_of(trace).iter().all(|span| found.span(span.span_id) == Some(span)));
+    }
+    assert_eq!(store.index_text(10).await.unwrap().runs, 1);
     let asked = SearchQuery { text: "1 7".to_owned(), limit: 10, ..SearchQuery::default() };
     let found = store.search(&ProjectId::default(), &asked).await.unwrap();
     assert_eq!(found.items.iter().map(|hit| hit.trace_id).collect::<Vec<_>>(), [trace_id(1)]);

@@ -64,6 +64,6 @@ pub struct Storage {
     pub spans: u64,
     /// When the oldest run began.
     pub oldest_at: Option<Timestamp>,
-    /// Runs that ended and whose text cannot be found yet.
+    /// Runs that ended and whose text cannot be found: not yet, or because it cannot be read.
     pub unsearchable_runs: u64,
 }

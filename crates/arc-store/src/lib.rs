@@ -30,5 +30,5 @@ pub use record::{Expected, Record, RecordContent, RecordOrder, RecordQuery, Reco
 pub use recount::{reason_key, recount, utc_day};
 pub use recount_costs::recount_costs;
 pub use registry::{Project, Registry, WorkId};
-pub use search::{SearchHit, SearchQuery};
+pub use search::{Indexed, SearchHit, SearchQuery};
 pub use trace_store::{Appended, AppendedEach, ReadSpans, Settled, TraceStore, Unsettled, Visit, WriteMark};

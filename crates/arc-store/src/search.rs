@@ -11,7 +11,7 @@ use std::{
     collections::{BTreeSet, HashSet},
 };
 
-use arc_model::{AgentName, Json, Message, Part, Payload, Span, SpanId, Status, Timestamp, Trace, TraceId};
+use arc_model::{AgentName, Json, Message, Part, Payload, ProjectId, Span, SpanId, Status, Timestamp, Trace, TraceId};
 use serde::Serialize;
 
 use crate::{Cursor, StoreError};
@@ -80,10 +80,29 @@ pub struct SearchHit {
 /// A piece of a text with the places that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Excerpt {
-    /// Which text: the role of a message, or `input`, `output`, `arguments`, `result`, `error`.
+    /// Which text: the role of a message, or `input`, `output`, `arguments`, `result`, `error`; [`UNREADABLE`].
     pub field: String,
     /// The piece in order, cut where it begins or ceases to match.
     pub pieces: Vec<Piece>,
+}
+
+/// The field of a span that contains what was searched for and whose text cannot be read: there is nothing to show of it.
+pub const UNREADABLE: &str = "unreadable";
+
+impl Excerpt {
+    /// Returns what is shown of a text that cannot be read.
+    pub fn unreadable() -> Self {
+        Self { field: UNREADABLE.to_owned(), pieces: Vec::new() }
+    }
+}
+
+/// What [`TraceStore::index_text`](crate::TraceStore::index_text) did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Indexed {
+    /// Runs that wait no longer.
+    pub runs: u64,
+    /// Those of them whose text cannot be read, so that nothing in it can be found.
+    pub unreadable: Vec<(ProjectId, TraceId)>,
 }
 
 /// A part of an excerpt.

@@ -9,8 +9,8 @@ use arc_model::{
 use async_trait::async_trait;
 
 use crate::{
-    Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, RunQuery, SearchHit, SearchQuery, Selection,
-    Storage, StoreError,
+    Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Indexed, Page, RunQuery, SearchHit, SearchQuery,
+    Selection, Storage, StoreError,
 };
 
 /// Spans by project that a store reads itself; they are the same each time.
@@ -225,19 +225,25 @@ pub trait TraceStore: Send + Sync {
         Err(StoreError::Unsupported("measuring itself"))
     }
 
-    /// Makes text of at most `limit` runs searchable, and returns of how many; fewer than `limit` when none waits.
+    /// Makes text of at most `limit` runs searchable, and returns for how many it did what can be done; fewer than
+    /// `limit` when none waits.
     ///
     /// - A run waits from when it is settled as ended; of those that wait, those settled last come first. Settling it
     ///   anew makes it wait again, while it stays searchable as it was. Running runs are not searchable.
     /// - MUST be one short transaction, and is never part of an append: who never calls it pays nothing.
     /// - What is searchable is [`documents`](crate::search::documents), with its bounds.
-    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+    /// - A run whose text cannot be read is told of and waits no longer, but counts as one whose text cannot be found
+    ///   ([`Storage::unsearchable_runs`]) until it is settled anew.
+    async fn index_text(&self, limit: u32) -> Result<Indexed, StoreError> {
         let _ = limit;
         Err(StoreError::Unsupported("searching text"))
     }
 
     /// Returns spans that contain every word of a query, in the order of [`SearchQuery`]. Pages MUST concatenate to
     /// the whole listing.
+    ///
+    /// MUST NOT fail for a span that cannot be read: it was found by its words, and is returned with
+    /// [`Excerpt::unreadable`](crate::search::Excerpt::unreadable).
     async fn search(&self, project: &ProjectId, query: &SearchQuery) -> Result<Page<SearchHit>, StoreError> {
         let _ = (project, query);
         Err(StoreError::Unsupported("searching text"))

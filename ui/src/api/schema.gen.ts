@@ -1493,7 +1493,10 @@ export interface components {
             agent: components["schemas"]["AgentName"];
             /** @description When the run began. */
             at: components["schemas"]["Timestamp"];
-            /** @description Which text of the span it is: the role of a message, or `input`, `output`, `arguments`, `result`, `error`. */
+            /**
+             * @description Which text of the span it is: the role of a message, or `input`, `output`, `arguments`, `result`, `error`;
+             *     `unreadable`, with no pieces, where what is stored of the span is damaged.
+             */
             field: string;
             /** @description A piece of that text in order, cut where it begins or ceases to match. */
             pieces: components["schemas"]["HitPiece"][];

@@ -54,7 +54,8 @@ pub(crate) struct Hit {
     agent: AgentName,
     /// When the run began.
     at: Timestamp,
-    /// Which text of the span it is: the role of a message, or `input`, `output`, `arguments`, `result`, `error`.
+    /// Which text of the span it is: the role of a message, or `input`, `output`, `arguments`, `result`, `error`;
+    /// `unreadable`, with no pieces, where what is stored of the span is damaged.
     field: String,
     /// A piece of that text in order, cut where it begins or ceases to match.
     pieces: Vec<HitPiece>,

@@ -114,23 +114,26 @@ struct Outdated {
     trace_id: [u8; 16],
     seq: u64,
     version: u64,
+    state: u8,
 }
 
 /// Removes the searchable words of runs as they were before they were settled anew.
 async fn forget_outdated(store: &ClickHouseStore) -> Result<(), StoreError> {
     let sql = format!(
-        "SELECT project, trace_id, tupleElement(cell, 1) AS seq, tupleElement(cell, 2) AS version \
+        "SELECT project, trace_id, tupleElement(cell, 1) AS seq, tupleElement(cell, 2) AS version, tupleElement(cell, 3) AS state \
          FROM (SELECT project, trace_id, max(trace) AS cell FROM settled WHERE kind = {} AND agent = '' AND day = 0 \
-         AND name = '' AND place = 0 GROUP BY project, trace_id) WHERE tupleElement(cell, 3) = {OUTDATED}",
+         AND name = '' AND place = 0 GROUP BY project, trace_id) WHERE bitAnd(tupleElement(cell, 3), {OUTDATED}) != 0",
         kind::TEXT
     );
     let outdated: Vec<Outdated> = query(&store.db, ATTEMPTED, &sql).await?;
     for some in outdated.chunks(REMOVED_AT_ONCE) {
         let dead = some.iter().map(|run| (run.project.as_str(), run.trace_id, run.seq));
         remove(store, "search_spans", dead, "seq").await?;
-        let done: Vec<SettledRow> =
-            some.iter().map(|run| text_row(&run.project, run.trace_id, (run.seq, run.version, REMOVED))).collect();
-        write(&store.db, &done).await?;
+        let done = some.iter().map(|run| {
+            let state = run.state - OUTDATED + REMOVED;
+            text_row(&run.project, run.trace_id, (run.seq, run.version, state))
+        });
+        write(&store.db, &done.collect::<Vec<_>>()).await?;
     }
     Ok(())
 }

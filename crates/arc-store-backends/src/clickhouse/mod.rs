@@ -38,8 +38,8 @@ use arc_model::{
     AgentFigures, AgentName, AgentSummary, CostTally, Finding, ProjectId, Run, Span, Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, ReadSpans, Registry,
-    RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
+    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Indexed, Page, ReadSpans,
+    Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage, StoreError, TraceStore, Unsettled, Visit,
 };
 use async_trait::async_trait;
 use clickhouse::{Client, Row};
@@ -54,7 +54,7 @@ use self::{
     place::Place,
     rounds::Rounds,
     schema::Local,
-    search::Indexed,
+    search::Progress,
     settle::Settler,
     writer::Writer,
 };
@@ -74,7 +74,7 @@ pub struct ClickHouseStore {
     horizon: Horizon,
     lease: Lease,
     local: Local,
-    indexed: Indexed,
+    indexed: Progress,
     rounds: Arc<Rounds>,
     compacting: Mutex<()>,
     registry: Arc<dyn Registry>,
@@ -125,7 +125,7 @@ impl ClickHouseStore {
             horizon: Horizon::default(),
             lease: Lease { holder: name, time: lease },
             local: Local::of(&place),
-            indexed: Indexed::default(),
+            indexed: Progress::default(),
             rounds,
             compacting: Mutex::default(),
             registry,
@@ -250,7 +250,7 @@ impl TraceStore for ClickHouseStore {
         storage::storage(&self.db, &self.local).await
     }
 
-    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+    async fn index_text(&self, limit: u32) -> Result<Indexed, StoreError> {
         search::index(&self.db, &self.cache, &self.indexed, limit).await
     }
 

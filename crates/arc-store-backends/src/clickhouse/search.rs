@@ -17,10 +17,10 @@ use std::{
     },
 };
 
-use arc_model::{AgentName, ProjectId, Span, SpanId, Timestamp, TraceId};
+use arc_model::{AgentName, ProjectId, SpanId, Timestamp, Trace, TraceId};
 use arc_store::{
-    Page, SearchHit, SearchQuery, StoreError,
-    search::{Document, documents, excerpt},
+    Indexed, Page, SearchHit, SearchQuery, StoreError,
+    search::{Document, Excerpt, documents, excerpt},
 };
 use clickhouse::{Client, Row};
 use serde::Deserialize;
@@ -45,7 +45,7 @@ const MORE: u64 = 64;
 
 /// The number of a change up to which no run waits, as far as this program knows.
 #[derive(Default)]
-pub(super) struct Indexed(AtomicU64);
+pub(super) struct Progress(AtomicU64);
 
 #[derive(Row, Deserialize)]
 struct Waiting {
@@ -58,6 +58,19 @@ struct Waiting {
 
 /// Returns a query for the runs that wait among those settled after a change.
 pub(super) fn waiting(after: u64) -> String {
+    runs(after, "tupleElement(cell, 1) > tupleElement(text, 1)")
+}
+
+/// Returns a query for the runs that cannot be found: they wait, or cannot be read.
+pub(super) fn unsearchable() -> String {
+    runs(
+        0,
+        &format!("(tupleElement(cell, 1) > tupleElement(text, 1) OR bitAnd(tupleElement(text, 3), {UNREADABLE}) != 0)"),
+    )
+}
+
+/// Returns a query for the runs that ended, were settled after a change, and of which this is true.
+fn runs(after: u64, only: &str) -> String {
     let (trace, text) = (kind::TRACE, kind::TEXT);
     let since = if after == 0 {
         String::new()
@@ -75,7 +88,7 @@ pub(super) fn waiting(after: u64) -> String {
          FROM (SELECT project, trace_id, maxIf(trace, kind = {trace}) AS cell, maxIf(trace, kind = {text}) AS text \
            FROM settled WHERE kind IN ({trace}, {text}) AND agent = '' AND day = 0 AND name = '' AND place = 0{since} \
            GROUP BY project, trace_id) \
-         WHERE tupleElement(cell, 3) = 0 AND tupleElement(cell, 1) > tupleElement(text, 1)"
+         WHERE tupleElement(cell, 3) = 0 AND {only}"
     )
 }
 
@@ -83,28 +96,30 @@ pub(super) fn waiting(after: u64) -> String {
 pub(super) async fn index(
     db: &Client,
     cache: &Arc<SegmentCache>,
-    indexed: &Indexed,
+    indexed: &Progress,
     limit: u32,
-) -> Result<u64, StoreError> {
+) -> Result<Indexed, StoreError> {
     let last = read::last_number(db).await?;
     let after = indexed.0.load(Ordering::Relaxed);
     if last == after {
-        return Ok(0);
+        return Ok(Indexed::default());
     }
     let sql = format!("{} ORDER BY seq DESC LIMIT {limit}", waiting(after));
     let waiting: Vec<Waiting> = query(db, INDEX, &sql).await?;
-    let (mut texts, mut done) = (Vec::new(), Vec::new());
+    let (mut texts, mut done, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     for run in &waiting {
         let name = (ProjectId::new(run.project.clone()), trace_id(run.trace_id)?);
+        let mut state = if run.has_text { OUTDATED } else { 0 };
         if let Some(place) = place(db, &name, run.seq).await? {
-            let documents = match documents_of(db, cache, &name).await {
+            match documents_of(db, cache, &name).await {
                 // What cannot be read cannot be found either, and is no reason for others to wait.
-                Err(StoreError::Corrupt { .. }) => Vec::new(),
-                other => other?,
-            };
-            texts.extend(rows_of(run, &place, documents));
+                Err(StoreError::Corrupt { .. }) => {
+                    unreadable.push(name);
+                    state |= UNREADABLE;
+                }
+                documents => texts.extend(rows_of(run, &place, documents?)),
+            }
         }
-        let state = if run.has_text { OUTDATED } else { 0 };
         done.push(text_row(&run.project, run.trace_id, (run.seq, run.version, state)));
     }
     if !waiting.is_empty() {
@@ -113,13 +128,15 @@ pub(super) async fn index(
     if (waiting.len() as u64) < u64::from(limit) {
         indexed.0.fetch_max(last, Ordering::Relaxed);
     }
-    Ok(waiting.len() as u64)
+    Ok(Indexed { runs: waiting.len() as u64, unreadable })
 }
 
 /// In the row of what is searchable of a run: an earlier version of its text is to be removed.
 pub(super) const OUTDATED: u8 = 1;
 /// It was.
 pub(super) const REMOVED: u8 = 2;
+/// Added to one of these, or alone: its text cannot be read.
+pub(super) const UNREADABLE: u8 = 4;
 
 /// Returns the row that says as of which change which version of a run's text is searchable.
 pub(super) fn text_row(project: &str, trace_id: [u8; 16], (seq, version, state): (u64, u64, u8)) -> SettledRow {
@@ -227,12 +244,12 @@ pub(super) async fn search(
     hits.truncate(limit);
     let next = hits.last().filter(|_| has_more).map(|hit| hit.after.to_hit_cursor());
     let wanted = hits.iter().map(|hit| (hit.after.run.trace_id, hit.span));
-    let spans = spans_of(db, cache, project, wanted).await?;
+    let mut excerpts = excerpts_of(db, cache, project, wanted, &words).await?;
     let mut items = Vec::with_capacity(hits.len());
     for Hit { after, span, agent } in hits {
         let AfterRun { at, trace_id } = after.run;
         // What it said when it was indexed may have been replaced.
-        let Some(excerpt) = spans.get(&(trace_id, span)).and_then(|span| excerpt(span, &words)) else { continue };
+        let Some(excerpt) = excerpts.remove(&(trace_id, span)) else { continue };
         items.push(SearchHit { trace_id, span_id: span, agent, at, excerpt });
     }
     Ok(Page { items, next })
@@ -310,35 +327,56 @@ async fn versions(db: &Client, project: &ProjectId, rows: &[HitRow]) -> Result<B
     Ok(rows.into_iter().map(|row| (row.trace_id, row.version)).collect())
 }
 
-/// Reads single spans of several traces; what cannot be read is left out.
-async fn spans_of(
+/// Returns what single spans of several traces show of these words.
+async fn excerpts_of(
     db: &Client,
     cache: &Arc<SegmentCache>,
     project: &ProjectId,
     wanted: impl Iterator<Item = (TraceId, SpanId)>,
-) -> Result<BTreeMap<(TraceId, SpanId), Span>, StoreError> {
+    words: &[String],
+) -> Result<BTreeMap<(TraceId, SpanId), Excerpt>, StoreError> {
     let mut traces: BTreeMap<TraceId, BTreeSet<SpanId>> = BTreeMap::new();
     for (trace, span) in wanted {
         traces.entry(trace).or_default().insert(span);
     }
     let mut stored = Vec::with_capacity(traces.len());
-    for (trace, spans) in traces {
-        let mut places = read::spans(db, project, trace).await?;
-        places.retain(|place| place.span().is_some_and(|span| spans.contains(&span)));
-        stored.push((trace, places));
+    for (trace, wanted) in traces {
+        stored.push((trace, wanted, read::spans(db, project, trace).await?));
     }
-    let (runtime, db, cache, project) = (Handle::current(), db.clone(), Arc::clone(cache), project.clone());
-    let read = move || {
-        let mut found = BTreeMap::new();
-        for (id, places) in stored {
-            let trace = match read::trace(&runtime, &db, &cache, &project, id, &places) {
-                // It is damaged, or was deleted and compacted since its words were found.
-                Err(StoreError::Corrupt { .. }) => continue,
-                other => other?,
-            };
-            found.extend(trace.spans().iter().map(|span| ((id, span.span_id), span.clone())));
+    let (runtime, client, cache, of) = (Handle::current(), db.clone(), Arc::clone(cache), project.clone());
+    let words = words.to_vec();
+    let find = move || {
+        let (mut found, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
+        for (id, wanted, places) in stored {
+            let read = |places: &[read::Stored]| read::trace(&runtime, &client, &cache, &of, id, places);
+            for span in wanted {
+                match excerpt_of(&places, span, read, &words) {
+                    Err(StoreError::Corrupt { .. }) => {
+                        found.insert((id, span), Excerpt::unreadable());
+                        unreadable.insert(id);
+                    }
+                    other => found.extend(other?.map(|excerpt| ((id, span), excerpt))),
+                }
+            }
         }
-        Ok(found)
+        Ok((found, unreadable))
     };
-    compute(SEARCH, read).await
+    let (mut found, unreadable) = compute(SEARCH, find).await?;
+    // One that was deleted and compacted since its words were found is not there when it is looked for again.
+    for id in unreadable {
+        if read::spans(db, project, id).await?.is_empty() {
+            found.retain(|(trace, _), _| *trace != id);
+        }
+    }
+    Ok(found)
+}
+
+fn excerpt_of(
+    places: &[read::Stored],
+    span: SpanId,
+    read: impl Fn(&[read::Stored]) -> Result<Trace, StoreError>,
+    words: &[String],
+) -> Result<Option<Excerpt>, StoreError> {
+    let Some(own) = places.iter().find(|place| place.span() == Some(span)) else { return Ok(None) };
+    Ok(read(std::slice::from_ref(own))?.span(span).and_then(|span| excerpt(span, words)))
 }

@@ -53,7 +53,7 @@ pub(super) async fn storage(db: &Client, local: &Local) -> Result<Storage, Store
         runs: runs.map_or(0, |found| found.runs),
         spans: number(db, &spans).await?,
         oldest_at: runs.map(|found| Timestamp::from_nanos(found.oldest)),
-        unsearchable_runs: number(db, &format!("SELECT count() AS number FROM ({})", search::waiting(0))).await?,
+        unsearchable_runs: number(db, &format!("SELECT count() AS number FROM ({})", search::unsearchable())).await?,
     })
 }
 

@@ -40,9 +40,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans,
-    Record, RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage,
-    StoreError, TraceStore, Unsettled, Visit, WorkId,
+    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Indexed, Page, Project,
+    ReadSpans, Record, RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled,
+    Storage, StoreError, TraceStore, Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use deadpool_postgres::{Client, Pool};
@@ -254,7 +254,7 @@ impl TraceStore for PostgresStore {
         storage::storage(&self.connect().await?).await
     }
 
-    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
+    async fn index_text(&self, limit: u32) -> Result<Indexed, StoreError> {
         search::index(self, limit).await
     }
 

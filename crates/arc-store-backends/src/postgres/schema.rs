@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_records.sql"),
     include_str!("migrations/0004_keeping.sql"),
     include_str!("migrations/0005_leases.sql"),
+    include_str!("migrations/0006_unreadable_text.sql"),
 ];
 
 /// The oldest PostgreSQL this opens: the oldest that its makers maintain.

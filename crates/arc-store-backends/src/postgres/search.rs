@@ -5,7 +5,7 @@
 use arc_model::{AgentName, ProjectId, SpanId, Timestamp, TraceId};
 use arc_store::{
     Page, SearchHit, SearchQuery, StoreError,
-    search::{Document, documents, excerpt},
+    search::{Document, Excerpt, Indexed, documents, excerpt},
 };
 use tokio::runtime::Handle;
 
@@ -36,14 +36,14 @@ struct Waiting {
 }
 
 /// Makes text of runs that wait searchable, those settled last first.
-pub(super) async fn index(store: &PostgresStore, limit: u32) -> Result<u64, StoreError> {
+pub(super) async fn index(store: &PostgresStore, limit: u32) -> Result<Indexed, StoreError> {
     const SELECT: &str = "SELECT key, seq, project, agent, at, trace_id FROM runs WHERE text_waits \
                           ORDER BY seq DESC LIMIT $1";
     let failed = while_trying(INDEX);
     let mut db = store.connect().await?;
     let rows = query(&db, INDEX, SELECT, &[&i64::from(limit)]).await?;
     let names = Names::of(&db, texts(&rows, 2)?.into_iter()).await?;
-    let mut waiting = Vec::new();
+    let (mut waiting, mut unreadable) = (Vec::new(), Vec::new());
     for row in &rows {
         let (project, agent): (String, String) = (get(row, 2)?, get(row, 3)?);
         let project_id = ProjectId::new(names.whole(project.clone())?);
@@ -55,25 +55,29 @@ pub(super) async fn index(store: &PostgresStore, limit: u32) -> Result<u64, Stor
             at: get(row, 4)?,
             trace: trace_id(row, 5)?,
         };
-        let documents = match documents_of(store, project_id, run.trace).await {
+        let documents = match documents_of(store, project_id.clone(), run.trace).await {
             // What cannot be read cannot be found either, and is no reason for others to wait.
-            Err(StoreError::Corrupt { .. }) => Vec::new(),
-            other => other?,
+            Err(StoreError::Corrupt { .. }) => {
+                unreadable.push((project_id, run.trace));
+                None
+            }
+            other => Some(other?),
         };
         waiting.push((run, documents));
     }
     if waiting.is_empty() {
-        return Ok(0);
+        return Ok(Indexed::default());
     }
     let tx = db.transaction().await.map_err(&failed)?;
     for (run, documents) in &waiting {
         // Locks the run: it is not settled anew meanwhile. One that was already waits for the next call.
-        let done = "UPDATE runs SET text_waits = false WHERE key = $1 AND seq = $2 RETURNING key";
-        if query(&tx, INDEX, done, &[&run.run, &run.seq]).await?.is_empty() {
+        let done =
+            "UPDATE runs SET text_waits = false, text_is_unreadable = $3 WHERE key = $1 AND seq = $2 RETURNING key";
+        if query(&tx, INDEX, done, &[&run.run, &run.seq, &documents.is_none()]).await?.is_empty() {
             continue;
         }
         query(&tx, INDEX, "DELETE FROM search_spans WHERE run = $1", &[&run.run]).await?;
-        for (position, document) in (0i64..).zip(documents) {
+        for (position, document) in (0i64..).zip(documents.iter().flatten()) {
             let span = document.span_id.as_bytes().as_slice();
             let trace = run.trace.as_bytes().as_slice();
             query(
@@ -86,7 +90,7 @@ pub(super) async fn index(store: &PostgresStore, limit: u32) -> Result<u64, Stor
         }
     }
     tx.commit().await.map_err(failed)?;
-    Ok(waiting.len() as u64)
+    Ok(Indexed { runs: waiting.len() as u64, unreadable })
 }
 
 async fn documents_of(store: &PostgresStore, project: ProjectId, trace: TraceId) -> Result<Vec<Document>, StoreError> {
@@ -115,17 +119,39 @@ pub(super) async fn search(
     let mut items = Vec::new();
     for Row { after, span, agent } in rows {
         let AfterRun { at, trace_id } = after.run;
-        let db = store.connect().await?;
-        let mut spans = read::spans(&db, project, trace_id).await?;
-        spans.retain(|stored| stored.span == span);
-        let (runtime, cache, project) = (Handle::current(), std::sync::Arc::clone(&store.cache), project.clone());
-        let read = move || read::trace(&runtime, &db, &cache, &project, trace_id, &spans);
-        let trace = compute(SEARCH, read).await?;
+        let mut excerpt = excerpt_of(store, project, trace_id, span, &words).await;
+        if matches!(excerpt, Err(StoreError::Corrupt { .. })) {
+            // One that was deleted and compacted since its words were found is not there when it is looked for again.
+            excerpt = excerpt_of(store, project, trace_id, span, &words).await;
+        }
+        let excerpt = match excerpt {
+            Err(StoreError::Corrupt { .. }) => Some(Excerpt::unreadable()),
+            other => other?,
+        };
         // What it said when it was indexed may have been replaced.
-        let Some(excerpt) = trace.span(span).and_then(|span| excerpt(span, &words)) else { continue };
+        let Some(excerpt) = excerpt else { continue };
         items.push(SearchHit { trace_id, span_id: span, agent, at, excerpt });
     }
     Ok(Page { items, next })
+}
+
+async fn excerpt_of(
+    store: &PostgresStore,
+    project: &ProjectId,
+    id: TraceId,
+    span: SpanId,
+    words: &[String],
+) -> Result<Option<Excerpt>, StoreError> {
+    let db = store.connect().await?;
+    let spans = read::spans(&db, project, id).await?;
+    let (runtime, cache, words) = (Handle::current(), std::sync::Arc::clone(&store.cache), words.to_vec());
+    let project = project.clone();
+    let find = move || {
+        let read = |spans: &[read::Stored]| read::trace(&runtime, &db, &cache, &project, id, spans);
+        let Some(own) = spans.iter().find(|stored| stored.span == span) else { return Ok(None) };
+        Ok(read(std::slice::from_ref(own))?.span(span).and_then(|span| excerpt(span, &words)))
+    };
+    compute(SEARCH, find).await
 }
 
 struct Row {

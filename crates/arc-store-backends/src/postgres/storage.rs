@@ -48,7 +48,7 @@ pub(super) async fn storage(db: &impl GenericClient) -> Result<Storage, StoreErr
         runs: number(db, "SELECT count(*) FROM runs").await?,
         spans: number(db, "SELECT count(*) FROM spans").await?,
         oldest_at: oldest.map(Timestamp::from_nanos),
-        unsearchable_runs: number(db, "SELECT count(*) FROM runs WHERE text_waits").await?,
+        unsearchable_runs: number(db, "SELECT count(*) FROM runs WHERE text_waits OR text_is_unreadable").await?,
     })
 }
 

@@ -46,9 +46,9 @@ use arc_model::{
     Timestamp, Trace, TraceId,
 };
 use arc_store::{
-    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Page, Project, ReadSpans,
-    Record, RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled, Storage,
-    StoreError, TraceStore, Unsettled, Visit, WorkId,
+    Appended, AppendedEach, Change, ChangeSeq, Compacted, CostQuery, Deleted, FindingQuery, Indexed, Page, Project,
+    ReadSpans, Record, RecordQuery, RecordWrite, Registry, RunQuery, SearchHit, SearchQuery, Selection, Settled,
+    Storage, StoreError, TraceStore, Unsettled, Visit, WorkId,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -340,12 +340,14 @@ impl TraceStore for SqliteStore {
         self.read("measure the store", |db, _| storage::storage(db)).await
     }
 
-    async fn index_text(&self, limit: u32) -> Result<u64, StoreError> {
-        let texts = self.read("read text to index", move |db, with| search::waiting(db, &with.cache, limit)).await?;
+    async fn index_text(&self, limit: u32) -> Result<Indexed, StoreError> {
+        let (texts, unreadable) =
+            self.read("read text to index", move |db, with| search::waiting(db, &with.cache, limit)).await?;
         if texts.is_empty() {
-            return Ok(0);
+            return Ok(Indexed::default());
         }
-        self.writer.write(move |db| search::index(db, &texts)).await
+        let runs = self.writer.write(move |db| search::index(db, &texts)).await?;
+        Ok(Indexed { runs, unreadable })
     }
 
     async fn search(&self, project: &ProjectId, query: &SearchQuery) -> Result<Page<SearchHit>, StoreError> {

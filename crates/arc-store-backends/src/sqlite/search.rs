@@ -7,7 +7,7 @@
 use arc_model::{AgentName, ProjectId, SpanId, Timestamp, TraceId};
 use arc_store::{
     Page, SearchHit, SearchQuery, StoreError,
-    search::{Document, documents, excerpt},
+    search::{Document, Excerpt, documents, excerpt},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -33,11 +33,24 @@ pub(super) struct Text {
     seq: i64,
     at: Timestamp,
     scope: [String; 2],
-    documents: Vec<Document>,
+    /// `None` where it cannot be read.
+    documents: Option<Vec<Document>>,
 }
 
+/// Runs that cannot be read.
+type Unreadable = Vec<(ProjectId, TraceId)>;
+
+/// In `runs.text_waits`, of a run that ended: its text cannot be read. 1 is one that waits, 0 any other.
+const UNREADABLE: i64 = 2;
+
 /// Reads the text of runs that wait, those settled last first.
-pub(super) fn waiting(db: &Connection, cache: &SegmentCache, limit: u32) -> Result<Vec<Text>, StoreError> {
+///
+/// Also returns those that cannot be read.
+pub(super) fn waiting(
+    db: &Connection,
+    cache: &SegmentCache,
+    limit: u32,
+) -> Result<(Vec<Text>, Unreadable), StoreError> {
     const SELECT: &str = "SELECT key, seq, at, project, agent, trace_id FROM runs WHERE text_waits = 1 \
                           ORDER BY seq DESC LIMIT ?1";
     let rows = list(db, SELECT, [limit], |row| {
@@ -46,19 +59,22 @@ pub(super) fn waiting(db: &Connection, cache: &SegmentCache, limit: u32) -> Resu
         let at = Timestamp::from_nanos(row.get(2)?);
         Ok((row.get(0)?, row.get(1)?, at, project, agent, trace_id(row, 5)?))
     });
-    let mut texts = Vec::new();
+    let (mut texts, mut unreadable) = (Vec::new(), Vec::new());
     for (run, seq, at, project, agent, trace) in rows.map_err(while_trying(INDEX))? {
         let documents = match read::trace(db, cache, &project, trace) {
-            Ok(trace) => trace.as_ref().map(documents).unwrap_or_default(),
+            Ok(trace) => Some(trace.as_ref().map(documents).unwrap_or_default()),
             // What cannot be read cannot be found either, and is no reason for others to wait.
-            Err(StoreError::Corrupt { .. }) => Vec::new(),
+            Err(StoreError::Corrupt { .. }) => {
+                unreadable.push((project.clone(), trace));
+                None
+            }
             Err(error) => return Err(error),
         };
         texts.push(Text { run, seq, at, scope: [of_project(&project), of_agent(&project, &agent)], documents });
     }
     // The index is written in the order of its numbers.
     texts.sort_by_key(|text| text.at);
-    Ok(texts)
+    Ok((texts, unreadable))
 }
 
 /// Returns the word that stands for a project. No text contains it: `§` is no letter.
@@ -89,16 +105,18 @@ pub(super) fn index(db: &Connection, texts: &[Text]) -> Result<u64, StoreError> 
 
 /// Makes the text of a run searchable, unless it was settled anew meanwhile: then it waits for the next call.
 fn index_run(db: &Connection, text: &Text) -> rusqlite::Result<()> {
-    let mut done = db.prepare_cached("UPDATE runs SET text_waits = 0 WHERE key = ?1 AND seq = ?2")?;
-    if done.execute(params![text.run, text.seq])? == 0 {
+    let mut done = db.prepare_cached("UPDATE runs SET text_waits = ?3 WHERE key = ?1 AND seq = ?2")?;
+    let state = if text.documents.is_some() { 0 } else { UNREADABLE };
+    if done.execute(params![text.run, text.seq, state])? == 0 {
         return Ok(());
     }
     forget(db, text.run)?;
-    let Some(first) = numbers(db, text.at, text.documents.len())? else { return Ok(()) };
+    let documents = text.documents.as_deref().unwrap_or_default();
+    let Some(first) = numbers(db, text.at, documents.len())? else { return Ok(()) };
     let mut put_span = db.prepare_cached("INSERT INTO search_spans (id, run, span_id) VALUES (?1, ?2, ?3)")?;
     let mut put_text = db.prepare_cached("INSERT INTO search_text (rowid, words) VALUES (?1, ?2)")?;
     let mut last = first;
-    for (id, document) in (first..).zip(text.documents.iter().rev()) {
+    for (id, document) in (first..).zip(documents.iter().rev()) {
         let words: Vec<&str> =
             text.scope.iter().map(String::as_str).chain(document.words.iter().map(String::as_str)).collect();
         put_span.execute(params![id, text.run, document.span_id.as_bytes()])?;
@@ -159,12 +177,28 @@ pub(super) fn search(
     let next = rows.get(limit).and_then(|_| rows.get(limit - 1)).map(|row| AfterHit(row.id).to_cursor());
     let mut items = Vec::new();
     for row in rows.into_iter().take(limit) {
-        let Some(span) = read::span(db, cache, project, row.trace, row.span)? else { continue };
+        let read = || excerpt_of(db, cache, project, &row, &words);
+        // One that was deleted and compacted since its words were found is not there when it is looked for again.
+        let excerpt = match read().or_else(|_| read()) {
+            Err(StoreError::Corrupt { .. }) => Some(Excerpt::unreadable()),
+            other => other?,
+        };
         // What it said when it was indexed may have been replaced.
-        let Some(excerpt) = excerpt(&span, &words) else { continue };
+        let Some(excerpt) = excerpt else { continue };
         items.push(SearchHit { trace_id: row.trace, span_id: row.span, agent: row.agent, at: row.at, excerpt });
     }
     Ok(Page { items, next })
+}
+
+fn excerpt_of(
+    db: &Connection,
+    cache: &SegmentCache,
+    project: &ProjectId,
+    row: &Row,
+    words: &[String],
+) -> Result<Option<Excerpt>, StoreError> {
+    let span = read::span(db, cache, project, row.trace, row.span)?;
+    Ok(span.and_then(|span| excerpt(&span, words)))
 }
 
 struct Row {

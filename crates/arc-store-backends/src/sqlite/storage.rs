@@ -27,7 +27,7 @@ pub(super) fn storage(db: &Connection) -> Result<Storage, StoreError> {
         runs: number("SELECT count(*) FROM runs")?,
         spans: number("SELECT count(*) FROM spans")?,
         oldest_at: oldest.map(Timestamp::from_nanos),
-        unsearchable_runs: number("SELECT count(*) FROM runs WHERE text_waits = 1")?,
+        unsearchable_runs: number("SELECT count(*) FROM runs WHERE text_waits <> 0")?,
     })
 }
 

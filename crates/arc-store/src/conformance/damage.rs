@@ -4,9 +4,9 @@ use arc_model::{Message, Role, Span, SpanKind};
 
 use super::{
     Backend, Generator, Subject,
-    make::{at, project, span, trace_id},
+    make::{at, project, run, settled, span, span_id, trace_id},
 };
-use crate::{Compacted, Deleted, Selection, StoreError};
+use crate::{Compacted, Deleted, SearchQuery, Selection, StoreError, search::Excerpt};
 
 /// Returns model calls of a run, each with what was said before it.
 fn calls(random: &mut Generator, trace: u8) -> Vec<Span> {
@@ -54,4 +54,47 @@ pub async fn compacting_goes_on_where_records_cannot_be_read(backend: &Backend) 
     }
     store.expect(trace_id(3), &kept).await;
     assert_eq!(store.traces.compact().await.unwrap(), Compacted::default(), "it is compact");
+}
+
+/// A span that cannot be read is found by its words, without a text; a run that cannot be read when it is indexed is told of
+/// and stays one that cannot be found.
+pub async fn searching_goes_on_where_records_cannot_be_read(backend: &Backend) {
+    let store = backend.open().await;
+    let Some(damage) = &store.damage else { return };
+    let keep = async |trace: u8| {
+        let mut call = span(trace, 1);
+        call.messages_in = vec![Message::text(Role::User, format!("needle {trace}")).into()];
+        store.append(&[call], at(10)).await;
+        store.settle(&[settled(run(trace, "a", at(trace.into())), Vec::new())]).await;
+    };
+    let query = SearchQuery { text: "needle".to_owned(), limit: 10, ..SearchQuery::default() };
+    let hits = async || {
+        let page = store.traces.search(&project(), &query).await.unwrap();
+        page.items.into_iter().map(|hit| (hit.trace_id, hit.span_id, hit.excerpt.field)).collect::<Vec<_>>()
+    };
+    keep(1).await;
+    keep(4).await;
+    assert_eq!(store.traces.index_text(10).await.unwrap().runs, 2);
+    // Nothing of it is in memory any more after that.
+    store.delete(Selection::Runs(vec![trace_id(4)])).await;
+    store.traces.compact().await.unwrap();
+    keep(2).await;
+    damage().await;
+    keep(3).await;
+    let indexed = store.traces.index_text(10).await.unwrap();
+    assert_eq!((indexed.runs, indexed.unreadable), (2, vec![(project(), trace_id(2))]));
+    assert_eq!(store.traces.index_text(10).await.unwrap().runs, 0);
+    assert_eq!(store.traces.storage().await.unwrap().unsearchable_runs, 1);
+    let unreadable = Excerpt::unreadable().field;
+    let found = [(trace_id(3), span_id(1), "user".to_owned()), (trace_id(1), span_id(1), unreadable)];
+    assert_eq!(hits().await, found);
+    // One that was searchable and cannot be read when it is indexed anew is not found any more, and counts.
+    keep(1).await;
+    assert_eq!(store.traces.index_text(10).await.unwrap().unreadable, [(project(), trace_id(1))]);
+    assert_eq!(store.traces.storage().await.unwrap().unsearchable_runs, 2);
+    store.traces.compact().await.unwrap();
+    assert_eq!(store.traces.storage().await.unwrap().unsearchable_runs, 2);
+    assert_eq!(hits().await, found[..1]);
+    store.delete(Selection::Runs(vec![trace_id(1), trace_id(2)])).await;
+    assert_eq!(store.traces.storage().await.unwrap().unsearchable_runs, 0);
 }

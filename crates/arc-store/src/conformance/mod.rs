@@ -186,6 +186,7 @@ macro_rules! for_each_case {
             delete::a_run_that_is_deleted_while_it_is_analysed_stays_deleted,
             delete::compacting_keeps_what_is_referred_to,
             delete::runs_appended_while_others_are_deleted_are_kept,
+            damage::searching_goes_on_where_records_cannot_be_read,
             damage::compacting_goes_on_where_records_cannot_be_read,
             storage::runs_spans_and_bytes_are_counted,
             storage::used_bytes_fall_with_what_is_deleted,

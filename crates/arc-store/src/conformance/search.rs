@@ -32,8 +32,8 @@ impl Subject {
         let mut all = 0;
         loop {
             let indexed = self.traces.index_text(2).await.unwrap();
-            all += indexed;
-            if indexed < 2 {
+            all += indexed.runs;
+            if indexed.runs < 2 {
                 return all;
             }
         }

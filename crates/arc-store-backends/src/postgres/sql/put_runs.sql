@@ -21,5 +21,6 @@ ON CONFLICT (project, trace_id) DO UPDATE SET
     session    = excluded.session,
     user_id    = excluded.user_id,
     is_running = excluded.is_running,
-    text_waits = excluded.text_waits
+    text_waits = excluded.text_waits,
+    text_is_unreadable = false
 RETURNING seq, key
