@@ -37,7 +37,7 @@ impl App {
 
     /// Returns what is stored of a trace, with what arrived apart from its spans put into them.
     pub(crate) async fn whole_trace(&self, project: &ProjectId, id: TraceId) -> Result<Option<Trace>, StoreError> {
-        Ok(self.inner.traces.trace(project, id).await?.map(with_supplements))
+        Ok(self.inner.traces.trace(project, id).await?.map(supplement::whole))
     }
 
     /// Returns a run with its spans and findings; `None` while it is not settled or not known.
@@ -63,15 +63,5 @@ impl App {
         let (trace, catalog) = (Trace::new(detail.run.trace_id, detail.spans.iter().cloned()), self.inner.catalog);
         let compute = move || RunFigures { timing: timing(&trace), estimated: estimate(&trace, catalog.prices()) };
         self.tasks().compute(compute).await.map_err(AppError::Interrupted)
-    }
-}
-
-/// Returns a trace in which what came as a log record is part of the span it belongs to.
-pub(crate) fn with_supplements(trace: Trace) -> Trace {
-    let is_one = |span: &Span| span.attributes.contains_key(supplement::ATTRIBUTE);
-    if trace.spans().iter().any(is_one) {
-        Trace::new(trace.id(), supplement::attach(trace.spans().to_vec()))
-    } else {
-        trace
     }
 }

@@ -13,10 +13,10 @@ use std::{
 
 use arc_analysis::{Analysis, Context, analyse};
 use arc_catalog::Catalog;
-use arc_model::{ProjectId, Timestamp, Trace};
+use arc_model::{ProjectId, Timestamp, Trace, supplement};
 use arc_store::{Settled, StoreError, Unsettled};
 
-use crate::{App, AppError, app::lock, runs::with_supplements};
+use crate::{App, AppError, app::lock};
 
 /// Traces settled in one transaction.
 const BATCH: u32 = 64;
@@ -236,7 +236,7 @@ fn back(from: Timestamp, by: Duration) -> Timestamp {
 
 /// Analyses a trace; a mistake of ours there keeps no other trace from its run.
 fn analysed(trace: Trace, context: &Context, catalog: &Catalog) -> Result<Analysis, String> {
-    let trace = with_supplements(trace);
+    let trace = supplement::whole(trace);
     panic::catch_unwind(AssertUnwindSafe(|| analyse(&trace, context, catalog)))
         .map_err(|_| "the analysis broke off; this is a bug of arc-eval".to_owned())
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Json, Span, SpanId, SpanKind, Status};
+use crate::{Json, Span, SpanId, SpanKind, Status, Trace};
 
 /// Marks a record as a supplement of its parent; its value says which sort it is.
 pub const ATTRIBUTE: &str = "arc_eval.supplement";
@@ -37,6 +37,16 @@ pub fn attach(spans: Vec<Span>) -> Vec<Span> {
     }
     whole.extend(by_span.into_values().flatten());
     whole
+}
+
+/// Returns whether a trace has supplements that are not part of their spans.
+pub fn is_in(trace: &Trace) -> bool {
+    trace.spans().iter().any(|span| span.attributes.contains_key(ATTRIBUTE))
+}
+
+/// Returns a trace in which what came as a log record is part of the span it belongs to.
+pub fn whole(trace: Trace) -> Trace {
+    if is_in(&trace) { Trace::new(trace.id(), attach(trace.spans().to_vec())) } else { trace }
 }
 
 fn is_operation(supplement: &Span) -> bool {

@@ -11,7 +11,9 @@ use std::{
     collections::{BTreeSet, HashSet},
 };
 
-use arc_model::{AgentName, Json, Message, Part, Payload, ProjectId, Span, SpanId, Status, Timestamp, Trace, TraceId};
+use arc_model::{
+    AgentName, Json, Message, Part, Payload, ProjectId, Span, SpanId, Status, Timestamp, Trace, TraceId, supplement,
+};
 use serde::Serialize;
 
 use crate::{Cursor, StoreError};
@@ -125,8 +127,13 @@ pub struct Document {
 
 /// Returns what can be found of a run, in its order: each text at the span that has it first.
 ///
-/// An agent that resends its history at every turn is found where it said something, and takes room once.
+/// An agent that resends its history at every turn is found where it said something, and takes room once. What arrived apart
+/// from its span, as log records do, is found at the span it belongs to: that is the one people are shown.
 pub fn documents(trace: &Trace) -> Vec<Document> {
+    if supplement::is_in(trace) { documents_of(&supplement::whole(trace.clone())) } else { documents_of(trace) }
+}
+
+fn documents_of(trace: &Trace) -> Vec<Document> {
     let mut seen: HashSet<String> = HashSet::new();
     let mut left = RUN_BYTES;
     let mut documents = Vec::new();
@@ -152,6 +159,11 @@ pub fn documents(trace: &Trace) -> Vec<Document> {
 /// scripts that are written without spaces.
 pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     Words { text, at: 0 }.map(|(start, end)| folded(text.get(start..end).unwrap_or_default()))
+}
+
+/// Returns the piece of a span's text that shows what was searched for, like [`excerpt`], with what arrived apart from it.
+pub fn excerpt_in(trace: Trace, span: SpanId, wanted: &[String]) -> Option<Excerpt> {
+    supplement::whole(trace).span(span).and_then(|span| excerpt(span, wanted))
 }
 
 /// Returns the piece of a span's text that shows what was searched for, given in the form of [`words`].

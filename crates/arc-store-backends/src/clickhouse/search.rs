@@ -20,7 +20,7 @@ use std::{
 use arc_model::{AgentName, ProjectId, SpanId, Timestamp, Trace, TraceId};
 use arc_store::{
     Indexed, Page, SearchHit, SearchQuery, StoreError,
-    search::{Document, Excerpt, documents, excerpt},
+    search::{Document, Excerpt, documents, excerpt, excerpt_in},
 };
 use clickhouse::{Client, Row};
 use serde::Deserialize;
@@ -378,5 +378,10 @@ fn excerpt_of(
     words: &[String],
 ) -> Result<Option<Excerpt>, StoreError> {
     let Some(own) = places.iter().find(|place| place.span() == Some(span)) else { return Ok(None) };
-    Ok(read(std::slice::from_ref(own))?.span(span).and_then(|span| excerpt(span, words)))
+    let excerpt = read(std::slice::from_ref(own))?.span(span).and_then(|span| excerpt(span, words));
+    if excerpt.is_some() {
+        return Ok(excerpt);
+    }
+    // It may stand in what arrived apart from the span.
+    Ok(excerpt_in(read(places)?, span, words))
 }

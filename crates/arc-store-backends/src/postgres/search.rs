@@ -5,7 +5,7 @@
 use arc_model::{AgentName, ProjectId, SpanId, Timestamp, TraceId};
 use arc_store::{
     Page, SearchHit, SearchQuery, StoreError,
-    search::{Document, Excerpt, Indexed, documents, excerpt},
+    search::{Document, Excerpt, Indexed, documents, excerpt, excerpt_in},
 };
 use tokio::runtime::Handle;
 
@@ -149,7 +149,12 @@ async fn excerpt_of(
     let find = move || {
         let read = |spans: &[read::Stored]| read::trace(&runtime, &db, &cache, &project, id, spans);
         let Some(own) = spans.iter().find(|stored| stored.span == span) else { return Ok(None) };
-        Ok(read(std::slice::from_ref(own))?.span(span).and_then(|span| excerpt(span, &words)))
+        let excerpt = read(std::slice::from_ref(own))?.span(span).and_then(|span| excerpt(span, &words));
+        if excerpt.is_some() {
+            return Ok(excerpt);
+        }
+        // It may stand in what arrived apart from the span.
+        Ok(excerpt_in(read(&spans)?, span, &words))
     };
     compute(SEARCH, find).await
 }

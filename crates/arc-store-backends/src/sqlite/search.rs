@@ -7,7 +7,7 @@
 use arc_model::{AgentName, ProjectId, SpanId, Timestamp, TraceId};
 use arc_store::{
     Page, SearchHit, SearchQuery, StoreError,
-    search::{Document, Excerpt, documents, excerpt},
+    search::{Document, Excerpt, documents, excerpt, excerpt_in},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -197,8 +197,13 @@ fn excerpt_of(
     row: &Row,
     words: &[String],
 ) -> Result<Option<Excerpt>, StoreError> {
-    let span = read::span(db, cache, project, row.trace, row.span)?;
-    Ok(span.and_then(|span| excerpt(&span, words)))
+    let Some(span) = read::span(db, cache, project, row.trace, row.span)? else { return Ok(None) };
+    if let Some(excerpt) = excerpt(&span, words) {
+        return Ok(Some(excerpt));
+    }
+    // It may stand in what arrived apart from the span.
+    let trace = read::trace(db, cache, project, row.trace)?;
+    Ok(trace.and_then(|trace| excerpt_in(trace, row.span, words)))
 }
 
 struct Row {

@@ -191,6 +191,7 @@ macro_rules! for_each_case {
             storage::runs_spans_and_bytes_are_counted,
             storage::used_bytes_fall_with_what_is_deleted,
             search::text_is_found_once_it_was_indexed,
+            search::text_that_arrived_apart_is_found_at_its_span,
             search::every_word_has_to_be_there_in_any_case_and_script,
             search::hits_come_newest_run_first_and_pages_concatenate,
             search::hits_are_filtered_by_agent_and_time,

@@ -1,6 +1,6 @@
 //! Searching text: found when it was indexed, by its words, in one order, and nothing of anybody else.
 
-use arc_model::{Message, Payload, ProjectId, Role, Run, Span, SpanId, TraceId};
+use arc_model::{Message, Payload, ProjectId, Role, Run, Span, SpanId, TraceId, supplement};
 
 use super::{
     Backend, Subject,
@@ -75,6 +75,31 @@ pub async fn text_is_found_once_it_was_indexed(backend: &Backend) {
     assert_eq!(pieces, [("Please ", false), ("refund", true), (" my order", false)]);
     assert_eq!(hit.excerpt.field, "user");
     assert_eq!(store.found("reservation").await, [(trace_id(1), span_id(3))]);
+}
+
+/// What arrived apart from its span, in whatever order, is found at the span that shows it.
+pub async fn text_that_arrived_apart_is_found_at_its_span(backend: &Backend) {
+    let store = backend.open().await;
+    let apart = |trace: u8, number: u8, parent: u8, text: &str| {
+        let mut record = call(trace, number, &[text]);
+        record.parent_id = Some(span_id(parent));
+        record.attributes.insert(supplement::ATTRIBUTE.to_owned(), supplement::MESSAGE.into());
+        record
+    };
+    for (trace, order) in [(1, [0, 1, 2]), (2, [2, 1, 0])] {
+        let parts = [call(trace, 1, &[]), apart(trace, 2, 1, "Where is my parcel?"), apart(trace, 3, 9, "of nobody")];
+        for index in order {
+            store.append(&parts[index..=index], at(10)).await;
+        }
+        store.settle(&[settled(run(trace, "a", at(trace.into())), Vec::new())]).await;
+    }
+    store.index().await;
+    let hits = store.hits(&query("parcel")).await;
+    let found: Vec<_> = hits.iter().map(|hit| (hit.trace_id, hit.span_id, hit.excerpt.field.as_str())).collect();
+    assert_eq!(found, [(trace_id(2), span_id(1), "user"), (trace_id(1), span_id(1), "user")]);
+    assert!(hits[0].excerpt.pieces.iter().any(|piece| piece.is_match && piece.text == "parcel"));
+    // What belongs to no span stands by itself.
+    assert_eq!(store.found("nobody").await, [(trace_id(2), span_id(3)), (trace_id(1), span_id(3))]);
 }
 
 /// Words count in any order, case and script; a part of a word is not the word.
