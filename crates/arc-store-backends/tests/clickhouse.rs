@@ -155,9 +155,15 @@ async fn a_database_of_an_earlier_version_gets_what_it_lacks_when_it_is_opened()
     let store = ClickHouseStore::open(&url, Arc::clone(&registry)).await.unwrap();
     append(&store, 1).await;
     store.settle(&[settled(1)], Timestamp::from_nanos(1)).await.unwrap();
-    for statement in
-        ["DROP TABLE search_spans", "TRUNCATE TABLE schema_version", "INSERT INTO schema_version (version) VALUES (1)"]
-    {
+    drop(store);
+    // What the first version had.
+    for statement in [
+        "DROP TABLE search_spans",
+        "ALTER TABLE spans DROP COLUMN life",
+        "ALTER TABLE segments DROP COLUMN version",
+        "TRUNCATE TABLE schema_version",
+        "INSERT INTO schema_version (version) VALUES (1)",
+    ] {
         client(&server, "arc_eval").query_raw(statement).execute().await.unwrap();
     }
     let store = ClickHouseStore::open_existing(&url, Arc::clone(&registry)).await.unwrap();
@@ -178,6 +184,8 @@ async fn a_database_of_an_earlier_version_gets_what_it_lacks_when_it_is_opened()
     let gone = Selection::Runs(vec![trace_id(1)]);
     assert_eq!(store.delete(&ProjectId::default(), &gone, 10).await.unwrap().spans, BATCH as u64);
     assert!(store.trace(&ProjectId::default(), trace_id(1)).await.unwrap().is_none());
+    store.compact().await.unwrap();
+    assert_eq!(store.storage().await.unwrap().spans, BATCH as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@
 #[path = "exceptions/postgres.rs"]
 mod exceptions;
 mod leases;
+mod postgres_schemas;
 mod postgres_server;
 
 use std::{
