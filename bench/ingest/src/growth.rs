@@ -96,7 +96,7 @@ async fn fill(place: &Place, numbers: std::ops::Range<u64>, pool: &Arc<Vec<u8>>)
         done??;
     }
     // Text is made searchable as the server does, in small steps.
-    while stores.traces.index_text(INDEXED).await? > 0 {}
+    while stores.traces.index_text(INDEXED).await?.runs > 0 {}
     Ok(())
 }
 
