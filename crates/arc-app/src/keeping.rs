@@ -292,7 +292,12 @@ impl App {
         let mut since_compacting = COMPACT_PAUSE;
         while !self.tasks().is_stopping() {
             let done = match self.takes_turn(&program).await {
-                Ok(true) => self.keep_once(&program, &mut since_compacting).await,
+                Ok(true) => {
+                    let done = self.keep_once(&program, &mut since_compacting).await;
+                    // Each server keeps to its own settings, so none keeps the turn. If this fails, they wait until it is over.
+                    let _ = self.inner.registry.lease(&program, &[TURN], Duration::ZERO).await;
+                    done
+                }
                 other => other.map(drop),
             };
             match done {
@@ -311,8 +316,6 @@ impl App {
             self.pause(RETENTION_PAUSE).await;
             since_compacting += RETENTION_PAUSE;
         }
-        // If this fails, the others wait until it is over.
-        let _ = self.inner.registry.lease(&program, &[TURN], Duration::ZERO).await;
     }
 
     /// Deletes and compacts what is due, and keeps the turn as long as that takes.

@@ -377,6 +377,7 @@ fn a_search_of_a_vector_database_is_a_retrieval_and_what_writes_to_one_is_not() 
         ("pinecone.query", json!({"db.system": "Pinecone"})),
         ("milvus.search", json!({"db.system": "milvus", "db.operation": "hybrid_search"})),
         ("db.weaviate.query.get.do", json!({"db.system": "weaviate", "db.operation": "do"})),
+        ("db.weaviate.near_text", json!({"db.system": "weaviate", "db.operation": "near_text"})),
     ] {
         assert_eq!(kind(name, attributes), SpanKind::Retrieval, "{name}");
     }
@@ -384,6 +385,10 @@ fn a_search_of_a_vector_database_is_a_retrieval_and_what_writes_to_one_is_not() 
         ("chroma.add", json!({"db.system": "chroma", "db.operation": "add"})),
         ("chroma.query.segment._query", json!({"db.system": "chroma", "db.operation": "_query"})),
         ("SELECT query", json!({"db.system": "postgresql", "db.operation": "query"})),
+        (
+            "db.weaviate.collections.query.fetch_object_by_id",
+            json!({"db.system": "weaviate", "db.operation": "fetch_object_by_id"}),
+        ),
     ] {
         assert_eq!(kind(name, attributes), SpanKind::Other, "{name}");
     }

@@ -66,10 +66,10 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
     }
 
-    /// The body began and did not go on.
+    /// The body began and did not go on. Exporters send again what is answered with 503, and nothing that is with 408.
     pub(crate) fn stalled(patience: Duration) -> Self {
-        let detail = format!("nothing more of the body came for {} s; send it again", patience.as_secs_f64());
-        Self::new(StatusCode::REQUEST_TIMEOUT, "stalled", "The request did not go on", detail)
+        let detail = format!("the body did not go on within {} s; send it again", patience.as_secs_f64());
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stalled", "The request did not go on", detail)
     }
 
     /// The body is of a type that is not read here.

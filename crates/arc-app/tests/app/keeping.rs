@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use arc_app::{App, AppError, Retention, SearchQuery, Selection, Settings};
 use arc_catalog::Catalog;
 use arc_model::{Message, Role, Timestamp};
+use arc_store::WorkId;
 use arc_store_backends::Stores;
 
 use crate::{ManualClock, project, runs, spans, trace_id};
@@ -81,26 +82,29 @@ async fn the_oldest_runs_go_until_the_store_is_small_enough() {
 }
 
 #[tokio::test]
-async fn of_several_servers_one_at_a_time_removes_what_is_not_kept() {
+async fn several_servers_take_turns_and_each_keeps_to_its_own_settings() {
+    let turn = [WorkId(*b"arc-eval keeping")];
     let stores = arc_store_backends::open("sqlite::memory:").await.unwrap();
     let clock = ManualClock::at_noon();
-    let begin = || app_on(&stores, Retention { max_age: Some(DAY), max_bytes: None }, clock.clone());
-    let (first, second) = (begin(), begin());
-    store_run(&first, '1', 0).await;
-    first.run_background();
-    wait_until(async || first.storage().await.unwrap().unsearchable_runs == 0).await;
-    // It had its turn and waits for the next.
+    let begin = |max_age| app_on(&stores, Retention { max_age, max_bytes: None }, clock.clone());
+    let (keeps_all, keeps_a_day) = (begin(None), begin(Some(DAY)));
+    store_run(&keeps_all, '1', 0).await;
+    keeps_all.run_background();
+    wait_until(async || keeps_all.storage().await.unwrap().unsearchable_runs == 0).await;
+    // It had its turn, which another one has now.
     tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(stores.registry.lease("another", &turn, DAY).await.unwrap(), [true]);
     clock.pass(DAY * 2);
-    second.run_background();
+    keeps_a_day.run_background();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(kept(&second).await, "1", "it is not its turn");
-    first.shutdown().await;
-    second.shutdown().await;
-    let third = begin();
+    assert_eq!(kept(&keeps_a_day).await, "1", "it is not its turn");
+    keeps_a_day.shutdown().await;
+    stores.registry.lease("another", &turn, Duration::ZERO).await.unwrap();
+    let third = begin(Some(DAY));
     third.run_background();
     wait_until(async || kept(&third).await.is_empty()).await;
     third.shutdown().await;
+    keeps_all.shutdown().await;
 }
 
 async fn wait_until(is_so: impl AsyncFn() -> bool) {

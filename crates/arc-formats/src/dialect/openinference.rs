@@ -138,14 +138,23 @@ fn parameters(attributes: Reader<'_>) -> Option<Found<Attributes>> {
     let mut found = Found::kept(Attributes::new());
     for name in ["llm.invocation_parameters", "embedding.invocation_parameters"] {
         let Some(Json::Object(fields)) = attributes.get(name).and_then(structured) else { continue };
-        found.value.extend(fields.into_iter().filter(|(_, value)| !is_blank(value)));
-        found.from.push(name.to_owned());
+        add(&mut found, name, fields.into_iter().filter(|(_, value)| !is_blank(value)));
     }
-    if let Some(top_k) = attributes.get("reranker.top_k") {
-        found.value.entry("top_k".to_owned()).or_insert_with(|| top_k.clone());
-        found.from.push("reranker.top_k".to_owned());
+    let top_k = "reranker.top_k";
+    add(&mut found, top_k, attributes.get(top_k).map(|value| ("top_k".to_owned(), value.clone())));
+    (!found.value.is_empty()).then_some(found)
+}
+
+/// Adds what an attribute says; it stays where another one said something else before.
+fn add(found: &mut Found<Attributes>, name: &'static str, fields: impl IntoIterator<Item = (String, Json)>) {
+    let mut agrees = None;
+    for (field, value) in fields {
+        let known = found.value.entry(field).or_insert_with(|| value.clone());
+        agrees = Some(agrees.unwrap_or(true) && *known == value);
     }
-    (!found.from.is_empty()).then_some(found)
+    if agrees == Some(true) {
+        found.from.push(name);
+    }
 }
 
 fn facts(attributes: Reader<'_>, kind: Option<SpanKind>) -> Option<Found<RunFacts>> {

@@ -9,6 +9,9 @@ use crate::{raw::RawSpan, read::attributes::Reader};
 
 const DATABASES: &[&str] = &["chroma", "chromadb", "pinecone", "qdrant", "weaviate", "milvus", "lancedb", "marqo"];
 
+/// What the names of searches have in them, in one database or another.
+const SEARCHES: &[&str] = &["query", "search", "near_", "bm25", "hybrid"];
+
 /// Returns whether a span is a search of a vector database; what writes to one, or looks an id up, is none.
 pub(super) fn is_search(span: &RawSpan) -> bool {
     let attributes = Reader::new(&span.attributes);
@@ -18,9 +21,9 @@ pub(super) fn is_search(span: &RawSpan) -> bool {
         return false;
     }
     let operation = said(&["db.operation", "db.operation.name"]).unwrap_or_default();
-    let searches = |words: &str| words.contains("query") || words.contains("search");
-    // Chroma's search of a segment, `_query`, is a part of the search around it.
-    !operation.starts_with('_') && (searches(operation) || searches(&span.name))
+    let searches = |words: &str| SEARCHES.iter().any(|word| words.contains(word));
+    // Chroma's search of a segment, `_query`, is a part of the search around it; Weaviate's look-ups are named queries.
+    !operation.starts_with('_') && !operation.starts_with("fetch_") && (searches(operation) || searches(&span.name))
 }
 
 /// Returns what a search found: the results that stand in events, without their vectors.

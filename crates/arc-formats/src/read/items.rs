@@ -2,16 +2,19 @@
 
 use memchr::memchr2;
 
+/// What JSON takes for space.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// Returns the texts of a list's items; `None` when it is no list.
 ///
 /// Tells items apart and does not look into them: whoever takes one reads it, or has read the same text before.
 pub(crate) fn of(text: &str) -> Option<Vec<&str>> {
     let bytes = text.as_bytes();
-    let mut at = text.len() - text.trim_ascii_start().strip_prefix('[')?.len();
+    let mut at = text.len() - text.trim_start_matches(SPACE).strip_prefix('[')?.len();
     let mut items = Vec::new();
     loop {
         let end = item_end(bytes, at)?;
-        let (item, is_last) = (text.get(at..end)?.trim_ascii(), bytes.get(end) == Some(&b']'));
+        let (item, is_last) = (text.get(at..end)?.trim_matches(SPACE), bytes.get(end) == Some(&b']'));
         match item.is_empty() {
             false => items.push(item),
             // A list may hold nothing, and no item may be nothing.
@@ -20,7 +23,7 @@ pub(crate) fn of(text: &str) -> Option<Vec<&str>> {
         }
         at = end + 1;
         if is_last {
-            return text.get(at..)?.trim_ascii().is_empty().then_some(items);
+            return text.get(at..)?.trim_matches(SPACE).is_empty().then_some(items);
         }
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn of_langfuse(details: &Json) -> Option<Usage> {
 /// Reads Langfuse's costs by kind of token in dollars: the total, else the sum of the parts; unknown if one of them is.
 pub(crate) fn cost_of_langfuse(details: &Json) -> Option<NanoUsd> {
     let cost = |value: &Json| NanoUsd::from_usd(number(value)?);
-    if let Some(total) = details.get("total") {
+    if let Some(total) = details.get("total").filter(|total| !total.is_null()) {
         return cost(total);
     }
     let parts = details.as_object().filter(|parts| !parts.is_empty())?;

@@ -2,6 +2,8 @@
 
 use arc_model::Json;
 
+use crate::wire::damaged_json::without_halves;
+
 /// Returns a count: a number, or a text that holds one. Fractions and negative numbers are none.
 pub(crate) fn count(value: &Json) -> Option<u64> {
     match value {
@@ -44,7 +46,10 @@ pub(crate) fn name(value: &Json) -> Option<String> {
 pub(crate) fn structured(value: &Json) -> Option<Json> {
     match value {
         Json::Array(_) | Json::Object(_) => Some(value.clone()),
-        Json::String(text) if text.trim_start().starts_with(['{', '[']) => serde_json::from_str(text).ok(),
+        Json::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            // A text that was cut inside an emoji holds half of it, and is JSON but for that.
+            serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&without_halves(text)?).ok())
+        }
         _ => None,
     }
 }

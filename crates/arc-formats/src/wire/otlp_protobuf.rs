@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
     Match, Wire, place,
-    protobuf::{Field, Fields, Malformed, check_frames, each_in},
+    protobuf::{Field, Fields, Malformed, check_frames, each_field, each_in},
 };
 use crate::{
     assemble,
@@ -127,7 +127,7 @@ impl Described {
         let whole =
             each_in(message, 1, |_, described| Fields::of(described).each(|field| add(&mut read, field, &mut *out)));
         if let Err(problem) = whole {
-            out.repaired(place(None, here), format!("the {name} cannot be read: {problem}; its spans are without it"));
+            out.repaired(place(None, here), format!("the {name} cannot be read: {problem}; what it sent is without it"));
             return Self::default();
         }
         read
@@ -156,8 +156,9 @@ fn read_resource(message: &[u8], index: usize, out: &mut Output) -> Result<(), M
         let (scope, scope_attributes) = Described::scope(scope_spans, &here, out).into_scope();
         let mut emitter =
             Emitter { resource: Arc::clone(&resource), scope, scope_attributes, schema_url: String::new() };
-        each_in(scope_spans, 3, |_, url| {
-            emitter.schema_url = String::from_utf8_lossy(url).into_owned();
+        // The frames are checked, so from here on nothing fails but what concerns one span.
+        each_field(scope_spans, 3, |url| {
+            emitter.schema_url = url.bytes().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
             Ok(())
         })?;
         each_in(scope_spans, 2, |index, message| {

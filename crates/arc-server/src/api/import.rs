@@ -158,7 +158,6 @@ struct FileBytes(Vec<u8>);
     request_body(content((FileBytes = "application/octet-stream"))),
     responses(
         (status = 200, description = "What was taken in, and what was not", body = ImportResult),
-        (status = 408, description = "The file did not go on"),
         (status = 413, description = "The file is too large, as sent or unpacked"),
         (status = 429, description = "Too much is under way; try again after `Retry-After`"),
         Problems

@@ -1,10 +1,15 @@
 //! Reading the body of a request: of at most the configured size, counted as it comes, and not waited for for ever.
+//!
+//! A sender that stalls holds room that others wait for. It is told to send again, which takes no longer than going on.
+
+use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header},
 };
 use futures_util::StreamExt as _;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Intake,
@@ -12,9 +17,10 @@ use super::{
 };
 use crate::Problem;
 
+/// Bytes a second that a body has to come with on average, once patience is at its end.
+const SLOWEST: u32 = 16 * 1024;
+
 /// Reads a body; it counts as under way from here until what is returned with it is dropped.
-///
-/// A sender that stalls holds room that others wait for, so it is told to begin again.
 pub(crate) async fn read_body(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<(Bytes, Admitted), Problem> {
     let (limit, patience) = (intake.config.body_limit, intake.config.body_patience);
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -25,8 +31,11 @@ pub(crate) async fn read_body(intake: &Intake, headers: &HeaderMap, body: Body) 
     let mut admitted = intake.admission.admit(counted)?;
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::with_capacity(length.unwrap_or_default());
+    let begin = Instant::now();
     loop {
-        let Ok(chunk) = tokio::time::timeout(patience, chunks.next()).await else {
+        let may_take = patience + Duration::from_secs(bytes.len() as u64) / SLOWEST;
+        let wait = may_take.saturating_sub(begin.elapsed()).min(patience);
+        let Ok(chunk) = timeout(wait, chunks.next()).await else {
             return Err(Problem::stalled(patience));
         };
         let Some(chunk) = chunk else { break };

@@ -138,7 +138,6 @@ fn refuse(problem: &Problem) -> Response {
     // The canonical codes.
     let code = match problem.status() {
         StatusCode::BAD_REQUEST => 3,
-        StatusCode::REQUEST_TIMEOUT => 4,
         StatusCode::FORBIDDEN => 7,
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => 8,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => UNIMPLEMENTED,

@@ -50,7 +50,6 @@ struct ProtobufBytes(Vec<u8>);
             (ProtobufBytes = "application/x-protobuf"),
             (Object = "application/json")
         )),
-        (status = 408, description = "The body did not go on; a `google.rpc.Status`"),
         (status = 413, description = "The body is too large, as sent or unpacked; a `google.rpc.Status`"),
         (status = 415, description = "Neither protobuf nor JSON, or an encoding other than gzip and zstd; a `google.rpc.Status`"),
         (status = 429, description = "Too much is under way; try again after `Retry-After`; a `google.rpc.Status`"),
@@ -77,7 +76,6 @@ pub(crate) async fn export(State(intake): State<Intake>, request: Request) -> Re
             (ProtobufBytes = "application/x-protobuf"),
             (Object = "application/json")
         )),
-        (status = 408, description = "The body did not go on; a `google.rpc.Status`"),
         (status = 413, description = "The body is too large, as sent or unpacked; a `google.rpc.Status`"),
         (status = 415, description = "Neither protobuf nor JSON, or an encoding other than gzip and zstd; a `google.rpc.Status`"),
         (status = 429, description = "Too much is under way; try again after `Retry-After`; a `google.rpc.Status`"),
@@ -159,7 +157,6 @@ fn refuse(encoding: OtlpEncoding, problem: &Problem) -> Response {
     // The canonical codes of gRPC.
     let code = match problem.status() {
         StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => 3,
-        StatusCode::REQUEST_TIMEOUT => 4,
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => 8,
         StatusCode::SERVICE_UNAVAILABLE => 14,
         _ => 13,

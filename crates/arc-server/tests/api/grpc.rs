@@ -209,6 +209,6 @@ async fn a_call_that_does_not_go_on_gives_its_room_back() {
     let port = Port::open(config).await;
     let waiting = stalled(TRACES).header(header::CONTENT_TYPE, "application/grpc");
     let (status, said, _) = read(port.grpc.clone().oneshot(waiting.body(never()).unwrap()).await.unwrap()).await;
-    assert_eq!((status.as_str(), said.as_str()), ("4", "nothing more of the body came for 0.02 s; send it again"));
+    assert_eq!((status.as_str(), said.as_str()), ("14", "the body did not go on within 0.02 s; send it again"));
     assert_eq!(read(port.call(TRACES, None, &request(&[vec![1; 8]])).await).await.0, "0");
 }

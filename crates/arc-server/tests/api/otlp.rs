@@ -261,16 +261,29 @@ async fn a_body_that_does_not_go_on_gives_its_room_back() {
     let server =
         Server::configured(ServerConfig { bytes_in_flight: 1_000, body_patience, ..ServerConfig::default() }).await;
     let answer = server.send(stalled("/v1/traces").header("content-type", JSON).body(never()).unwrap()).await;
+    assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
     expect![[r#"
-        408 application/json
+        503 application/json
         {
-          "code": 4,
-          "message": "nothing more of the body came for 0.02 s; send it again"
+          "code": 14,
+          "message": "the body did not go on within 0.02 s; send it again"
         }
     "#]]
     .assert_eq(&show(answer).await);
     let now = post(&server, &[("content-type", JSON)], json(&id('a'), "1111111111111111")).await;
     assert_eq!(now.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_a_byte_at_a_time_gives_its_room_back() {
+    let body_patience = std::time::Duration::from_millis(200);
+    let server = Server::configured(ServerConfig { body_patience, ..ServerConfig::default() }).await;
+    let drops = futures_util::stream::unfold((), async |()| {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        Some((Ok::<_, std::io::Error>(" "), ()))
+    });
+    let request = stalled("/v1/traces").header("content-type", JSON).body(Body::from_stream(drops)).unwrap();
+    assert_eq!(server.send(request).await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
