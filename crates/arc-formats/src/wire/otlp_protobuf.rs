@@ -127,7 +127,10 @@ impl Described {
         let whole =
             each_in(message, 1, |_, described| Fields::of(described).each(|field| add(&mut read, field, &mut *out)));
         if let Err(problem) = whole {
-            out.repaired(place(None, here), format!("the {name} cannot be read: {problem}; what it sent is without it"));
+            out.repaired(
+                place(None, here),
+                format!("the {name} cannot be read: {problem}; what it sent is without it"),
+            );
             return Self::default();
         }
         read
