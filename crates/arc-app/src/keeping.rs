@@ -108,8 +108,8 @@ impl App {
         if unreadable > 0 && self.inner.unreadable.swap(unreadable, Ordering::Relaxed) != unreadable {
             tracing::warn!(
                 records = unreadable,
-                "compacting found {unreadable} records that cannot be read and left them: the stored data is damaged, and \
-                 these runs cannot be shown; restore a backup, or delete them"
+                "compacting found {unreadable} records that cannot be read and left them: unless another program deleted \
+                 at the same time, the stored data is damaged and these runs cannot be shown; restore a backup, or delete them"
             );
         }
         Ok(compacted)

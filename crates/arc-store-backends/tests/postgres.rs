@@ -29,7 +29,7 @@ use std::{
 
 use arc_model::{Message, ProjectId, Role, Span, SpanId, SpanKind, Timestamp, TraceId};
 use arc_store::{
-    ChangeSeq, Settled, StoreError, TraceStore,
+    ChangeSeq, Selection, Settled, StoreError, TraceStore,
     conformance::{Backend, BoxFuture, CASES, Case, EVERY_CASE, Generator, Subject},
 };
 use arc_store_backends::{open, open_existing, postgres::PostgresStore};
@@ -301,6 +301,35 @@ async fn a_trace_is_given_to_one_program_until_its_lease_expires() {
         append(&first, trace).await;
     }
     leases::are_kept(&first, &second, lease).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_of_the_blocks_tells_the_size_within_a_fifth_and_how_it_falls() {
+    let Some(server) = Server::start() else { return };
+    let store = PostgresStore::open(&server.url("arc_eval")).await.unwrap();
+    for batch in 0..20_u64 {
+        // Short texts: nearly all of the size is rows, of which a sample tells.
+        let spans: Vec<Span> = (0..1_000_u64)
+            .map(|number| {
+                let id = SpanId::derive(&[&number.to_le_bytes()]);
+                Span::new(trace_id(batch * 100 + number / 10), id, SpanKind::Step, "step")
+            })
+            .collect();
+        store.append(&ProjectId::default(), &spans, Timestamp::from_nanos(1)).await.unwrap();
+    }
+    let mut full = 0;
+    for _ in 0..2 {
+        let (all, part) = (store.used_bytes_by(1 << 30).await.unwrap(), store.used_bytes_by(40).await.unwrap());
+        assert!(part * 10 > all * 8 && part * 10 < all * 12, "{part} of {all}");
+        assert!(full == 0 || part < full * 7 / 10, "{part} after {full}");
+        full = part;
+        let runs = (0..1_000).map(trace_id).collect();
+        let mut gone = store.delete(&ProjectId::default(), &Selection::Runs(runs), 1_000).await.unwrap();
+        while gone.runs > 0 {
+            let runs = (0..1_000).map(trace_id).collect();
+            gone = store.delete(&ProjectId::default(), &Selection::Runs(runs), 1_000).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

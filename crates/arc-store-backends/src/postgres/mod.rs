@@ -106,6 +106,11 @@ impl PostgresStore {
         Ok(Self { place, pool, writer, lease, window: Arc::default(), cache: Arc::default() })
     }
 
+    /// Returns how much is stored, of each table by at most about so many of its blocks.
+    pub async fn used_bytes_by(&self, blocks: i64) -> Result<u64, StoreError> {
+        storage::used_bytes(&self.connect().await?, blocks).await
+    }
+
     async fn connect(&self) -> Result<Client, StoreError> {
         self.pool.get().await.map_err(no_connection(&self.place.config))
     }
@@ -247,7 +252,7 @@ impl TraceStore for PostgresStore {
     }
 
     async fn used_bytes(&self) -> Result<u64, StoreError> {
-        storage::used_bytes(&self.connect().await?).await
+        self.used_bytes_by(storage::BLOCKS).await
     }
 
     async fn storage(&self) -> Result<Storage, StoreError> {
