@@ -4282,13 +4282,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file did not go on */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             /** @description The file is too large, as sent or unpacked */
             413: {
                 headers: {
@@ -5199,13 +5192,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body did not go on; a `google.rpc.Status` */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             /** @description The body is too large, as sent or unpacked; a `google.rpc.Status` */
             413: {
                 headers: {
@@ -5291,13 +5277,6 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
-            };
-            /** @description The body did not go on; a `google.rpc.Status` */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description The body is too large, as sent or unpacked; a `google.rpc.Status` */
             413: {
