@@ -71,8 +71,10 @@ pub(crate) fn cost_of_langfuse(details: &Json) -> Option<NanoUsd> {
     if let Some(total) = details.get("total").filter(|total| !total.is_null()) {
         return cost(total);
     }
-    let parts = details.as_object().filter(|parts| !parts.is_empty())?;
-    parts.values().map(cost).sum()
+    let parts = details.as_object()?.iter().filter(|(name, _)| *name != "total");
+    let mut parts = parts.map(|(_, part)| cost(part)).peekable();
+    parts.peek()?;
+    parts.sum()
 }
 
 fn is_exclusive(scope: &Scope, model: Option<&str>, rules: &[EmitterRule]) -> bool {
@@ -123,5 +125,14 @@ mod tests {
     #[test]
     fn counts_at_the_end_of_the_range_do_not_overflow() {
         assert_eq!(settle(counts(u64::MAX - 1, u64::MAX, u64::MAX), None, None).input, Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_cost_of_langfuse_is_its_total_else_the_sum_of_its_parts() {
+        let cost = |details: serde_json::Value| cost_of_langfuse(&details);
+        let usd = |dollars: f64| NanoUsd::from_usd(dollars);
+        assert_eq!(cost(serde_json::json!({"input": 0.25, "output": 0.5, "total": 1})), usd(1.0));
+        assert_eq!(cost(serde_json::json!({"input": 0.25, "output": 0.5, "total": null})), usd(0.75));
+        assert_eq!(cost(serde_json::json!({"input": 0.25, "output": "free"})), None);
     }
 }

@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_was_cut_inside_an_emoji_is_json_but_for_that() {
+        assert_eq!(structured(&json!(r#"[{"content": "so \ud83d"}]"#)), Some(json!([{"content": "so \u{fffd}"}])));
+        assert_eq!(structured(&json!(r#"[{"content": "so \ud83d"#)), None);
+    }
+
+    #[test]
     fn numbers_are_finite() {
         assert_eq!(number(&json!("0.25")), Some(0.25));
         assert_eq!(number(&json!("inf")), None);
