@@ -7,12 +7,7 @@ use std::{borrow::Cow, io::Read};
 
 use arc_model::{Json, Place};
 
-use crate::{
-    output::Output,
-    partial,
-    wire::{damaged_json, otlp_protobuf},
-    yaml,
-};
+use crate::{output::Output, partial, read::halves::without_halves, wire::otlp_protobuf, yaml};
 
 /// A unit of input: a whole file, or a line of it.
 #[derive(Debug)]
@@ -116,7 +111,7 @@ fn split_text<'a>(text: &str, out: &mut Output) -> Vec<Document<'a>> {
         Ok(value) => return vec![Document { line: None, content: Content::Json(value) }],
         Err(problem) => problem,
     };
-    if let Some(whole) = damaged_json::without_halves(text) {
+    if let Some(whole) = without_halves(text) {
         let message = "the text holds escapes of half a character; they are U+FFFD now: cut texts between characters";
         out.repaired(Place::default(), message);
         return split_text(&whole, out);

@@ -421,6 +421,10 @@ fn openinference_s_rerankers_and_embeddings_have_their_model_input_and_output() 
     assert_eq!(span.output, Some(Payload::Json(json!([{"content": "b", "score": 0.9}]))));
     assert_eq!((&span.parameters["top_k"], span.attributes.len()), (&json!(1), 1), "{:?}", span.attributes);
 
+    let span = decode_one(&json!({"openinference.span.kind": "RERANKER", "reranker.top_k": 3,
+        "llm.invocation_parameters": r#"{"top_k": 5}"#}));
+    assert_eq!((&span.parameters["top_k"], &span.attributes["reranker.top_k"]), (&json!(5), &json!(3)));
+
     let embed = |attributes: Value| {
         let mut all = json!({"openinference.span.kind": "EMBEDDING", "embedding.model_name": "embed-3"});
         all.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());

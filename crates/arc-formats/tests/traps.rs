@@ -133,6 +133,30 @@ fn a_span_that_is_no_utf8_does_not_reject_its_protobuf_batch() {
 }
 
 #[test]
+fn a_request_in_protobuf_is_taken_in_or_refused_as_a_whole() {
+    let field = |number: u8, bytes: &[u8]| [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let span = [field(1, &[7; 16]), field(2, &[1; 8])].concat();
+    // The second scope has a number where the address of its schema belongs.
+    let odd = [field(2, &span), vec![3 << 3, 1]].concat();
+    let whole = field(1, &[field(2, &field(2, &span)), field(2, &odd)].concat());
+    let decoded = decode_otlp_protobuf(&whole);
+    assert_eq!((decoded.format.is_some(), decoded.spans.len(), decoded.diagnostics.len()), (true, 2, 0));
+    // The second resource breaks off.
+    let broken = [whole, vec![1 << 3 | 2, 9, 0]].concat();
+    let decoded = decode_otlp_protobuf(&broken);
+    assert_eq!((decoded.format.is_some(), decoded.spans.len(), decoded.diagnostics.len()), (false, 0, 1));
+}
+
+#[test]
+fn half_an_emoji_in_a_message_costs_no_message_and_is_said() {
+    let messages = r#"[{"role": "user", "parts": [{"type": "text", "content": "so \ud83d"}]}]"#;
+    let decoded = decode_otlp_json(&request(&json!({}), &[record(1, &json!({"gen_ai.input.messages": messages}))]));
+    assert_eq!(decoded.spans[0].messages_in[0].joined_text(), "so \u{fffd}");
+    assert_eq!(decoded.diagnostics.len(), 1);
+    assert!(decoded.diagnostics[0].message.contains("half a character"), "{}", decoded.diagnostics[0]);
+}
+
+#[test]
 fn a_span_that_is_no_unicode_or_nested_too_deeply_does_not_reject_its_json_batch() {
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let batch = request(&json!({}), &[record(1, &json!({"a": "MARK"})), record(2, &json!({})), record(3, &json!({}))]);

@@ -10,6 +10,7 @@ use crate::{
     raw::RawSpan,
     read::{
         attributes::Reader,
+        halves::without_halves,
         messages,
         parts::{Beside, read_content},
         seen::Seen,
@@ -82,6 +83,11 @@ impl Messages {
                 ));
                 continue;
             };
+            if value.as_str().is_some_and(|text| without_halves(text).is_some()) {
+                reading.repaired(format!(
+                    "`{name}` holds half a character, as of a text that was cut inside an emoji; it is U+FFFD now"
+                ));
+            }
             self.add(name, list, is_output, reading);
             self.side(is_output).from.extend(from);
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod bodies;
+pub(crate) mod halves;
 pub(crate) mod items;
 pub(crate) mod messages;
 pub(crate) mod parts;

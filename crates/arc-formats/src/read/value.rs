@@ -2,7 +2,7 @@
 
 use arc_model::Json;
 
-use crate::wire::damaged_json::without_halves;
+use super::halves::without_halves;
 
 /// Returns a count: a number, or a text that holds one. Fractions and negative numbers are none.
 pub(crate) fn count(value: &Json) -> Option<u64> {

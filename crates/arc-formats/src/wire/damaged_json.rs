@@ -10,7 +10,7 @@ use arc_model::{Json, Place};
 use serde_json::value::RawValue;
 
 use super::place;
-use crate::output::Output;
+use crate::{output::Output, read::halves::without_halves};
 
 /// Reads a body; what was replaced in it is said once.
 pub(super) fn read(bytes: &[u8], out: &mut Output) -> Result<Json, serde_json::Error> {
@@ -44,40 +44,6 @@ fn as_unicode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
         Some(whole) => (Cow::Owned(whole), true),
         None => (text, is_owned),
     }
-}
-
-/// Returns the text with U+FFFD for escapes that are half a character, as JavaScript writes a text that was cut inside an
-/// emoji; `None` when there are none.
-pub(crate) fn without_halves(text: &str) -> Option<String> {
-    let mut halves = Vec::new();
-    let mut at = 0;
-    while let Some(found) = text.as_bytes().get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
-        at += found;
-        at += match (escaped(text.as_bytes(), at), escaped(text.as_bytes(), at + 6)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(0xd800..=0xdfff), _) => {
-                halves.push(at);
-                6
-            }
-            _ => 2,
-        };
-    }
-    if halves.is_empty() {
-        return None;
-    }
-    let mut whole = text.to_owned().into_bytes();
-    for at in halves {
-        if let Some(digits) = whole.get_mut(at + 2..at + 6) {
-            digits.copy_from_slice(b"fffd");
-        }
-    }
-    String::from_utf8(whole).ok()
-}
-
-/// Returns the code unit of an escape `\uXXXX` that begins here.
-fn escaped(text: &[u8], at: usize) -> Option<u32> {
-    let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
 }
 
 /// Values that could not be read.

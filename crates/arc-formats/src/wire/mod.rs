@@ -21,7 +21,7 @@ pub mod claude_code;
 pub mod codex;
 mod conversation;
 pub mod crewai;
-pub(crate) mod damaged_json;
+mod damaged_json;
 pub mod google_adk_events;
 pub mod group_chat;
 pub mod http_recording;
